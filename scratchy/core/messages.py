@@ -1,0 +1,95 @@
+"""One shape for a message: the chat-completions dict, in memory, in the file and on the wire.
+
+Lives here: the typed dicts and small readers of them. Not here: conversions for an API (providers), the file (store).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Required, TypedDict, cast
+
+Role = Literal["system", "user", "assistant", "tool"]
+StopReason = Literal["stop", "length", "tool_calls", "error", "aborted"]
+
+
+class Function(TypedDict):
+    """`arguments` stays the string that the model wrote, even when it is not valid JSON."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(TypedDict):
+    id: str
+    type: Literal["function"]
+    function: Function
+
+
+class Usage(TypedDict, total=False):
+    """Tokens of one request, as the server counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class Message(TypedDict, total=False):
+    """The chat-completions message plus our own optional keys (from `ts` on). Unknown keys are kept, never sent.
+
+    `ts` is UTC ISO-8601 with `Z`; `duration_ms` whole milliseconds; `context` (date, folder) is joined in front of
+    `content` when a request is built. `content` may be anything JSON in a file that somebody else wrote: read it with
+    `text_of`.
+    """
+
+    role: Required[str]
+    content: str | list[dict[str, Any]] | None
+    tool_calls: list[ToolCall]
+    tool_call_id: str
+    name: str
+    ts: str
+    model: str
+    usage: Usage
+    stop_reason: StopReason
+    duration_ms: int
+    is_error: bool
+    id: str
+    context: str
+
+
+class ToolSpec(TypedDict):
+    """What a model is told of a tool: `{"type": "function", "function": {"name", "description", "parameters"}}`."""
+
+    type: Literal["function"]
+    function: dict[str, Any]
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    """The message's text, whatever shape its content has: parts are joined, other JSON is shown as Python prints it."""
+    content: Any = message.get("content")
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(_text_of_part(part) for part in cast("list[Any]", content))
+    return str(content)
+
+
+def _text_of_part(part: Any) -> str:
+    text = cast("dict[str, Any]", part).get("text") if isinstance(part, dict) else part
+    return text if isinstance(text, str) else ""
+
+
+def calls_of(message: Mapping[str, Any]) -> list[ToolCall]:
+    """The message's well-formed tool calls; what is malformed (a file that somebody else wrote) is left out."""
+    calls: Any = message.get("tool_calls")
+    return [call for call in cast("list[Any]", calls) if _is_call(call)] if isinstance(calls, list) else []
+
+
+def _is_call(call: Any) -> bool:
+    if not isinstance(call, dict):
+        return False
+    fields = cast("dict[str, Any]", call)
+    function: Any = fields.get("function")
+    if not isinstance(function, dict) or not isinstance(fields.get("id"), str):
+        return False
+    inner = cast("dict[str, Any]", function)
+    return isinstance(inner.get("name"), str) and isinstance(inner.get("arguments"), str)

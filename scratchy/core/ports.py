@@ -1,0 +1,189 @@
+"""What the core needs of the world, each a Protocol that fits on a screen: Provider, Toolset, Tool, Approve, Store.
+
+Implementations live in providers/, tools/ and store/; none of them is known here.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from scratchy.core.events import ApprovalRequested, ProviderEvent, ToolOutput
+from scratchy.core.messages import Message, ToolCall, ToolSpec
+from scratchy.core.stored import Header, SessionInfo, TrashEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The finished answer of one request: `message` has `content`, `tool_calls?`, `stop_reason`, `model`, `usage?`."""
+
+    message: Message
+
+
+class Provider(Protocol):
+    """An adapter to one HTTP API and one model on it.
+
+    `stream` yields deltas and retries as they happen and, last, exactly one `Reply`. It sends the keys it knows and
+    drops the rest; it must not change the messages. Raises: ProviderError only (and CancelledError). Closing the
+    iterator early frees the connection at once.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def supports_tools(self) -> bool: ...
+    @property
+    def window(self) -> int | None:
+        """Context length in tokens, where known."""
+        ...
+
+    def stream(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    ) -> AsyncIterator[ProviderEvent | Reply]: ...
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """`output` for the model, `display` for the person (empty: the output serves both)."""
+
+    output: str
+    display: str = ""
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The call may run unasked. `arguments` as the tool will get them, `summary` one line for the person."""
+
+    arguments: dict[str, Any]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The call needs the person's yes. See `ApprovalRequested` for `preview` and `scope`."""
+
+    arguments: dict[str, Any]
+    summary: str
+    preview: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """The call cannot run (unknown tool, arguments that do not fit, forbidden); the model is told why."""
+
+    result: ToolResult
+
+
+Verdict = Run | Ask | Refuse
+
+
+class Toolset(Protocol):
+    """The tools on offer. Nothing here raises but CancelledError: failures are results for the model."""
+
+    def specs(self) -> list[ToolSpec]:
+        """In a fixed order, so that the request's prefix stays the same bytes."""
+        ...
+
+    def check(self, call: ToolCall) -> Verdict: ...
+    def remember(self, call: ToolCall) -> None:
+        """The person answered "always": exactly this scope runs unasked from now on, in this session."""
+        ...
+
+    def run(self, call: ToolCall) -> AsyncIterator[ToolOutput | ToolResult]:
+        """Live output as it comes, then one `ToolResult`, clipped. Closed early, it stops all that it started."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The person's answer. `message`: a word to the model that goes with a no."""
+
+    allowed: bool
+    always: bool = False
+    message: str = ""
+
+
+Approve = Callable[[ApprovalRequested], Awaitable[Approval]]
+
+
+class SessionWriter(Protocol):
+    """One session, open for writing: its lock is held until `close`. All calls block until the bytes are on disk.
+
+    Raises: OSError when the bytes could not be made safe (nothing acknowledged is lost, the same call may be tried
+    again); SessionLockedError if the lock was lost.
+    """
+
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def header(self) -> Header: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def notices(self) -> list[str]:
+        """What opening repaired or an append had to mend, a sentence each; the reader empties it."""
+        ...
+
+    def append(self, messages: Sequence[Mapping[str, Any]]) -> None: ...
+    def replace(self, messages: Sequence[Mapping[str, Any]], reason: str) -> None:
+        """All messages anew; the old file goes to the trash with `reason`, unless it held none."""
+        ...
+
+    def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+        """Header changes, atomically; None leaves a field as it is. `metadata` replaces the whole mapping."""
+        ...
+
+    def load(self) -> list[Message]: ...
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """A place for sessions. Synchronous; an async face calls it in one worker thread a session.
+
+    Raises: ValueError or TypeError for a bad id or message; SessionNotFoundError, SessionCorruptedError,
+    SessionVersionError, SessionLockedError; OSError for all else. Reading takes no lock and repairs nothing.
+    """
+
+    def open(self, session_id: str, *, create: Header | None = None) -> SessionWriter:
+        """Lock and repair. Missing: made with the header `create`, or SessionNotFoundError when that is None."""
+        ...
+
+    def stamp(self, session_id: str) -> Any:
+        """A value that changes whenever the stored session does; None when missing. Cheap: reads no content."""
+        ...
+
+    def exists(self, session_id: str) -> bool: ...
+    def load(self, session_id: str) -> tuple[Header, list[Message]]: ...
+    def header(self, session_id: str) -> tuple[Header, int]:
+        """Header and message count, from one small read."""
+        ...
+
+    def tail(self, session_id: str, count: int, before: int | None = None) -> tuple[int, list[Message]]:
+        """The last `count` messages before index `before` (None: the end), and the index of the first of them."""
+        ...
+
+    def list(self) -> list[SessionInfo]:
+        """Newest activity first; what cannot be read is in it, with its error."""
+        ...
+
+    def rename(self, session_id: str, new_id: str) -> None:
+        """Atomic; SessionExistsError when taken. What lies beside the session follows."""
+        ...
+
+    def delete(self, session_id: str) -> TrashEntry | None:
+        """Into the trash, damaged or not; None when there was none."""
+        ...
+
+    def trash(self) -> "list[TrashEntry]":
+        """Newest first."""
+        ...
+
+    def restore(self, name: str, *, new_id: str | None = None) -> str:
+        """Bring a trash entry back and return its id; a session that stands there now goes to the trash first."""
+        ...
+
+    def close(self) -> None: ...
