@@ -38,6 +38,10 @@ class Provider(Protocol):
         """Context length in tokens, where known."""
         ...
 
+    async def prepare(self) -> None:
+        """Make ready: find a model when none is named, start a server. Twice is once; `stream` does it by itself."""
+        ...
+
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
     ) -> AsyncIterator[ProviderEvent | Reply]: ...

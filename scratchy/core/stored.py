@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """All of a session but its messages. Times are UTC ISO-8601 with milliseconds and `Z`; `extra`: unknown keys, kept."""
+    """All of a session but its messages. Times are UTC ISO-8601 with `Z`; `extra`: unknown keys, kept."""
 
     session_id: str
     created_at: str
