@@ -3,13 +3,21 @@
 Implementations live in providers/, tools/ and store/; none of them is known here.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from scratchy.core.events import ApprovalRequested, ProviderEvent, ToolOutput
 from scratchy.core.messages import Message, ToolCall, ToolSpec
 from scratchy.core.stored import Header, SessionInfo, TrashEntry
+
+
+class Clock(Protocol):
+    """`now` is an aware UTC datetime for stamps; `monotonic` seconds for durations."""
+
+    def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class Provider(Protocol):
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncIterator[ProviderEvent | Reply]: ...
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]: ...
     async def aclose(self) -> None: ...
 
 
@@ -97,7 +105,7 @@ class Toolset(Protocol):
         """The person answered "always": exactly this scope runs unasked from now on, in this session."""
         ...
 
-    def run(self, call: ToolCall) -> AsyncIterator[ToolOutput | ToolResult]:
+    def run(self, call: ToolCall) -> AsyncGenerator[ToolOutput | ToolResult, None]:
         """Live output as it comes, then one `ToolResult`, clipped. Closed early, it stops all that it started."""
         ...
 
