@@ -93,6 +93,43 @@ class Refuse:
 Verdict = Run | Ask | Refuse
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one call would do, told before it is done.
+
+    `target` is exactly what "always" would cover (a command with its folder, a host, a folder) and `scope` its name
+    for the person, e.g. "this command". `preview` is whole and exact: nothing in it is shortened. `free`: reads inside
+    the working folder only, needs no yes.
+    """
+
+    summary: str
+    preview: str
+    scope: str
+    target: str
+    free: bool = False
+
+
+class ToolError(Exception):
+    """A tool's own failure, told to the model: what went wrong and what to do instead."""
+
+
+class Tool(Protocol):
+    """One tool. `arguments` always fit the spec's parameters schema (the toolset checked them).
+
+    Raises: `effect` and `run` may raise anything; the toolset makes it a result. ToolError's text is for the model.
+    """
+
+    @property
+    def spec(self) -> ToolSpec: ...
+    def effect(self, arguments: Mapping[str, Any]) -> Effect:
+        """Quick, and without side effects: it is called before the person was asked."""
+        ...
+
+    def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+        """Pieces of live output, then one `ToolResult`. Closed early, it stops all that it started."""
+        ...
+
+
 class Toolset(Protocol):
     """The tools on offer. Nothing here raises but CancelledError: failures are results for the model."""
 
