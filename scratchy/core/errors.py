@@ -104,7 +104,13 @@ class RateLimitedError(ProviderError):
 
 
 class ProviderUnavailableError(ProviderError):
+    """`retry_after` seconds, where the server told them."""
+
     retryable = True
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ConfigError(ScratchyError):
