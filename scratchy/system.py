@@ -3,11 +3,17 @@
 import contextlib
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 WINDOWS = sys.platform == "win32"
 
@@ -54,6 +60,72 @@ def sync_names(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+# --- Locks and descriptors -------------------------------------------------------------------------------------------
+
+SAFE_OPEN = (
+    getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+"""Flags for open(2): never through a link, never waiting for a FIFO's other end, never inherited, bytes as they are."""
+
+_FAR = 1 << 30  # Windows' locks are mandatory: the byte that is locked lies where nobody reads
+
+
+def try_lock(handle: int) -> bool:
+    """Lock the file behind `handle` for this process; False when another process has it.
+
+    The lock dies with the process and forked children do not have it. On POSIX closing ANY descriptor of that file in
+    this process gives it up, so a process keeps one descriptor a file.
+    """
+    try:
+        if sys.platform == "win32":
+            os.lseek(handle, _FAR, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def lock_holder(handle: int) -> int | None:
+    """The pid that the kernel names as the lock's holder; None where it cannot tell, or nobody else holds it."""
+    if sys.platform == "win32":
+        return None
+    try:
+        if sys.platform == "darwin":
+            answer = fcntl.fcntl(handle, fcntl.F_GETLK, struct.pack("qqihh", 0, 0, 0, fcntl.F_WRLCK, 0))
+            _, _, pid, kind, _ = struct.unpack("qqihh", answer)
+        else:
+            answer = fcntl.fcntl(handle, fcntl.F_GETLK, struct.pack("hhqqi", fcntl.F_WRLCK, 0, 0, 0, 0))
+            kind, _, _, _, pid = struct.unpack("hhqqi", answer)
+    except OSError:
+        return None
+    return pid if kind != fcntl.F_UNLCK and pid > 0 else None
+
+
+def make_private(handle: int) -> None:
+    """0600, whatever the umask."""
+    if sys.platform != "win32":
+        os.fchmod(handle, 0o600)
+
+
+def sync_data(handle: int) -> None:
+    """The file's bytes and its size are on the disk. macOS has a call of its own that empties the drive's cache too."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+    elif sys.platform == "win32":
+        os.fsync(handle)
+    else:
+        os.fdatasync(handle)
+
+
+def host_name() -> str:
+    return os.environ.get("COMPUTERNAME", "") if sys.platform == "win32" else os.uname().nodename
 
 
 # --- Process groups --------------------------------------------------------------------------------------------------
