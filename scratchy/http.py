@@ -1,4 +1,4 @@
-"""The one place that makes httpx clients: TLS, proxies, timeouts, redirects. Not here: what is sent, and what errors mean."""
+"""The one place that makes httpx clients: TLS, proxies, timeouts, redirects. Not here: requests, errors for people."""
 
 import ipaddress
 import ssl

@@ -125,7 +125,7 @@ class Tool(Protocol):
         """Quick, and without side effects: it is called before the person was asked."""
         ...
 
-    def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         """Pieces of live output, then one `ToolResult`. Closed early, it stops all that it started."""
         ...
 

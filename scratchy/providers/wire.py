@@ -51,7 +51,7 @@ class Lines:
 
 
 class ServerSentEvents:
-    """The `data` of each event; comments and other fields are dropped. `end` gives an event that no blank line closed."""
+    """The `data` of each event; comments and other fields are dropped. `end` gives an unclosed last event."""
 
     def __init__(self, limit: int = LINE_LIMIT) -> None:
         self._lines = Lines(limit)

@@ -1,0 +1,326 @@
+"""Chat completions: OpenAI and all that speak its language (llama-server, vLLM, LM Studio, OpenRouter, Groq).
+
+Here: the request's body, the stream's parts put together, the models that a server lists. Not here: sockets, retries
+and error texts (transport, failures).
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from scratchy import http
+from scratchy.core.errors import ConfigError, ModelNotFoundError, ProviderError, ProviderUnavailableError
+from scratchy.core.events import RetryScheduled, TextDelta
+from scratchy.core.messages import Function, Message, ToolCall, ToolSpec, Usage, calls_of, text_of
+from scratchy.core.ports import Reply
+from scratchy.providers.failures import refused_in_stream
+from scratchy.providers.models import OPENAI_DEFAULT, ModelInfo, openai_window
+from scratchy.providers.shapes import arguments_object, arguments_text, items, parse, record, text, whole
+from scratchy.providers.transport import TRIES, Answer, Connection, unreadable, with_retries
+from scratchy.providers.wire import ServerSentEvents
+
+OPENAI_URL = "https://api.openai.com/v1"
+_AFTER_FINISH_SECONDS = 5.0  # what may still come is usage and [DONE]; some servers send neither and do not close
+_AFTER_DONE_SECONDS = 0.25  # read to the end, so that the connection can be used again
+_STRAY_EVENTS = 3
+_ROLES = ("system", "developer", "user", "assistant", "tool")
+
+
+class OpenAIProvider:
+    """One model behind a chat-completions API. `base_url` ends where `/chat/completions` begins (mostly in `/v1`).
+
+    `model` None: at OpenAI the table's default, elsewhere the first that the server lists. `idle`: seconds of silence
+    after which the server counts as gone. Raises: ConfigError for a base URL or a key that cannot be used.
+    """
+
+    def __init__(
+        self,
+        base_url: str = OPENAI_URL,
+        *,
+        model: str | None = None,
+        api_key: str | None = None,
+        name: str = "openai",
+        supports_tools: bool = True,
+        tries: int = TRIES,
+        idle: float = http.IDLE_SECONDS,
+    ) -> None:
+        key_variable = f"{name.upper()}_API_KEY"
+        self._http = Connection(base_url, key=_checked_key(api_key, key_variable), key_variable=key_variable, idle=idle)
+        self._vendor = self._http.server.host == "api.openai.com"
+        self._name = name
+        self._model = model or (OPENAI_DEFAULT if self._vendor else "")
+        self._tools = supports_tools
+        self._window = openai_window(self._model) if self._vendor else None
+        self._tries = tries
+        self._asks_usage = True
+        self._prepared = self._vendor
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def model(self) -> str:
+        """Empty until a model is found, where none was named."""
+        return self._model
+
+    @property
+    def supports_tools(self) -> bool:
+        return self._tools
+
+    @property
+    def window(self) -> int | None:
+        return self._window
+
+    async def models(self) -> list[ModelInfo]:
+        """What the server lists, in its order. Raises: ProviderError."""
+        listed = record(await self._http.json("GET", "/models"))
+        known = [_model_info(record(entry)) for entry in items(listed.get("data"))]
+        return [one for one in known if one.name]
+
+    async def prepare(self) -> None:
+        """Find a model where none is named (raises ProviderError), and the window where the server tells it."""
+        if self._prepared:
+            return
+        try:
+            await self._look()
+        except ProviderError:
+            if not self._model:
+                raise
+            return  # a window that is not told is no reason to fail; the next call asks again
+        self._prepared = True
+
+    async def _look(self) -> None:
+        listed = record(await self._http.json("GET", "/models"))
+        entries = [record(entry) for entry in items(listed.get("data"))]
+        if not self._model:
+            known = [one for one in map(_model_info, entries) if one.name]
+            chosen = next((one for one in known if one.tools is not False), known[0] if known else None)
+            if chosen is None:
+                raise ModelNotFoundError(f"{self._http.server.host} lists no model: name one with --model.")
+            self._model = chosen.name
+            self._tools = self._tools and chosen.tools is not False
+        for entry in entries:
+            if entry.get("id") == self._model:
+                self._window = _model_info(entry).window or self._window
+                if entry.get("owned_by") == "llamacpp":
+                    await self._read_props()
+
+    async def _read_props(self) -> None:
+        """llama-server's own word on the context of one slot, which is shorter than the model's."""
+        props = record(await self._http.json("GET", self._http.base_url.removesuffix("/v1") + "/props"))
+        settings = record(props.get("default_generation_settings"))
+        self._window = whole(settings.get("n_ctx")) or self._window
+
+    def stream(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    ) -> AsyncGenerator[TextDelta | RetryScheduled | Reply, None]:
+        return with_retries(lambda: self._attempt(messages, tools), tries=self._tries)
+
+    async def _attempt(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    ) -> AsyncGenerator[TextDelta | Reply, None]:
+        if not self._model:
+            await self._look()
+        offered = tools if self._tools else ()
+        for usage in (True, False) if self._asks_usage else (False,):
+            body = request_body(self._model, messages, offered, usage=usage)
+            async with self._http.request("POST", "/chat/completions", body) as answer:
+                if usage and await _refuses_usage(answer):
+                    self._asks_usage = False
+                    continue
+                await answer.check(self._model)
+                async with aclosing(self._read(answer)) as events:
+                    async for event in events:
+                        yield event
+                return
+
+    async def _read(self, answer: Answer) -> AsyncGenerator[TextDelta | Reply, None]:
+        reply = _Reply()
+        try:
+            async with aclosing(self._events(answer)) as events:
+                async for event in events:
+                    if delta := reply.add(event):
+                        yield TextDelta(delta)
+                    if reply.finish:
+                        answer.idle = min(answer.idle, _AFTER_FINISH_SECONDS)
+        except ProviderUnavailableError:
+            if not reply.finish:  # otherwise the answer is whole, and only its usage is lost
+                raise
+        if not reply.finish:
+            raise ProviderUnavailableError(f"{self._http.server.host} ended the answer before it was finished.")
+        yield Reply(reply.message(self._model))
+
+    async def _events(self, answer: Answer) -> AsyncGenerator[dict[str, Any], None]:
+        """The stream's JSON objects up to [DONE], which becomes a finish of its own where a server forgot it."""
+        server = self._http.server
+        strays = 0
+        if answer.content_type == "application/json":  # the whole answer at once: this server does not stream
+            yield self._checked(record(parse(await answer.body())))
+            return
+        async with aclosing(answer.decoded(ServerSentEvents())) as decoded:
+            async for data in decoded:
+                if data.strip() == "[DONE]":
+                    answer.idle = min(answer.idle, _AFTER_DONE_SECONDS)
+                    yield {"choices": [{"finish_reason": "[DONE]"}]}
+                    continue
+                event = record(parse(data))
+                if event:
+                    yield self._checked(event)
+                    continue
+                strays += 1
+                if (data.lstrip().startswith("{") and data.strip() != "{}") or strays > _STRAY_EVENTS:
+                    raise unreadable(server, f"an event that is not JSON ({data[:80]!r})")
+
+    def _checked(self, event: dict[str, Any]) -> dict[str, Any]:
+        if event.get("error"):
+            raise refused_in_stream(self._http.server, event, model=self._model)
+        return event
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+
+class _Reply:
+    """The answer as far as it has come."""
+
+    def __init__(self) -> None:
+        self.finish = ""
+        self._text: list[str] = []
+        self._calls: list[_Call] = []
+        self._at: dict[int, _Call] = {}
+        self._usage: Usage = {}
+
+    def add(self, event: Mapping[str, Any]) -> str:
+        """Take one chunk; what it adds to the text."""
+        if usage := record(event.get("usage")):
+            self._usage = usage_of(usage)
+        added = ""
+        for choice in map(record, items(event.get("choices"))[:1]):
+            delta = record(choice.get("delta")) or record(choice.get("message"))
+            added += text_of(delta)
+            for position, fragment in enumerate(map(record, items(delta.get("tool_calls")))):
+                self._add_fragment(position, fragment)
+            self.finish = self.finish or text(choice.get("finish_reason"))
+        if added:
+            self._text.append(added)
+        return added
+
+    def _add_fragment(self, position: int, fragment: Mapping[str, Any]) -> None:
+        """Fragments belong together by `index`; a second id there is another call (some servers number all 0)."""
+        function = record(fragment.get("function"))
+        call_id, name = text(fragment.get("id")), text(function.get("name"))
+        index = whole(fragment.get("index"))
+        index = position if index is None else index
+        call = self._at.get(index)
+        if call is None or (call_id and name and call.name and call_id != call.call_id):
+            call = self._at[index] = _Call()
+            self._calls.append(call)
+        call.call_id = call.call_id or call_id
+        call.name = call.name or name
+        call.arguments.append(arguments_text(function.get("arguments")))
+
+    def message(self, model: str) -> Message:
+        message: Message = {"role": "assistant", "content": "".join(self._text)}
+        if self._calls:
+            message["tool_calls"] = [call.finished() for call in self._calls]
+        if self.finish == "length":
+            message["stop_reason"] = "length"
+        else:
+            message["stop_reason"] = "tool_calls" if self._calls else "stop"
+        message["model"] = model
+        if self._usage:
+            message["usage"] = self._usage
+        return message
+
+
+class _Call:
+    def __init__(self) -> None:
+        self.call_id = ""
+        self.name = ""
+        self.arguments: list[str] = []
+
+    def finished(self) -> ToolCall:
+        function: Function = {"name": self.name, "arguments": "".join(self.arguments)}
+        return {"id": self.call_id, "type": "function", "function": function}
+
+
+def usage_of(usage: Mapping[str, Any]) -> Usage:
+    """The counts that are there."""
+    counted: Usage = {}
+    for key in ("prompt_tokens", "completion_tokens", "total_tokens"):
+        if (count := whole(usage.get(key))) is not None:
+            counted[key] = count
+    return counted
+
+
+def request_body(
+    model: str, messages: Sequence[Message], tools: Sequence[ToolSpec], *, usage: bool = True
+) -> dict[str, Any]:
+    """What is sent: nothing that was not asked for, since some servers refuse fields that they do not know."""
+    body: dict[str, Any] = {"model": model, "messages": [_outgoing(message) for message in messages], "stream": True}
+    if usage:
+        body["stream_options"] = {"include_usage": True}
+    if tools:
+        body["tools"] = list(tools)
+    return body
+
+
+def _outgoing(message: Message) -> dict[str, Any]:
+    """A message with the keys that the API knows. A role that it does not know is sent as the user's."""
+    role = message["role"] if message["role"] in _ROLES else "user"
+    out: dict[str, Any] = {"role": role, "content": _content(message) if role == "user" else text_of(message)}
+    if role == "tool":
+        out["tool_call_id"] = str(message.get("tool_call_id", ""))
+    elif name := _speaker(message.get("name")):
+        out["name"] = name
+    if role == "assistant" and (calls := calls_of(message)):
+        out["content"] = out["content"] or None  # null, as OpenAI writes it; some servers refuse "" beside calls
+        out["tool_calls"] = [_outgoing_call(call) for call in calls]
+    return out
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """Text and picture parts as they are; anything else as text."""
+    parts = [record(part) for part in items(message.get("content"))]
+    known = [part for part in parts if part.get("type") in ("text", "image_url")]
+    return known if known and len(known) == len(parts) else text_of(message)
+
+
+def _speaker(name: Any) -> str:
+    """A `name` as the API takes it: no blanks and no markup."""
+    return "".join(letter if letter.isalnum() or letter in "_-" else "_" for letter in text(name))[:64]
+
+
+def _outgoing_call(call: ToolCall) -> dict[str, Any]:
+    """Arguments that are no JSON object go out as `{}`: llama-server answers 500 to a history that holds bad ones."""
+    function = call["function"]
+    arguments = function["arguments"] if arguments_object(function["arguments"]) else "{}"
+    return {
+        "id": call["id"],
+        "type": "function",
+        "function": {"name": function["name"], "arguments": arguments},
+    }
+
+
+async def _refuses_usage(answer: Answer) -> bool:
+    """transformers serve answers 422 to fields that it does not know; others 400, naming the field."""
+    return answer.status == 422 or (answer.status == 400 and "stream_options" in await answer.refusal())
+
+
+def _model_info(entry: Mapping[str, Any]) -> ModelInfo:
+    """An entry of GET /models: llama-server tells `meta.n_ctx`, vLLM `max_model_len`, OpenRouter and Groq their own."""
+    meta = record(entry.get("meta"))
+    told = [meta.get("n_ctx"), *(entry.get(key) for key in ("max_model_len", "context_length", "context_window"))]
+    told.append(meta.get("n_ctx_train"))
+    window = next((count for count in map(whole, told) if count), None)
+    parameters = entry.get("supported_parameters")
+    tools = "tools" in items(parameters) if isinstance(parameters, list) else None
+    return ModelInfo(text(entry.get("id")), tools, window)
+
+
+def _checked_key(key: str | None, variable: str) -> str:
+    key = (key or "").strip()
+    if not all("!" <= letter <= "~" for letter in key):
+        raise ConfigError(f"{variable} holds characters that no key has (blanks, line ends, letters outside ASCII).")
+    return key
