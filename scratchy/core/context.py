@@ -8,7 +8,7 @@ from typing import Any
 
 from scratchy.core.errors import ContextOverflowError
 from scratchy.core.messages import Message, calls_of, text_of
-from scratchy.core.session import result, turns
+from scratchy.core.session import AgentSession, result, system_part
 
 
 def heal(messages: Iterable[Message]) -> list[Message]:
@@ -19,18 +19,29 @@ def heal(messages: Iterable[Message]) -> list[Message]:
     return context.request()
 
 
+def context_of(session: AgentSession, system_prompt: str = "") -> "Context":
+    """The session's context: its system message (or the prompt, where it has none), then all from `context_start`."""
+    system = system_part(session.messages)
+    context = Context(system_prompt, skipped=max(session.context_start, len(system)))
+    context.extend(system)
+    context.extend(session.messages[max(session.context_start, len(system)) :])
+    return context
+
+
 class Context:
     """Grows with the transcript: each message is healed once, so a step costs the same at the end of a long turn."""
 
-    def __init__(self, system_prompt: str = "") -> None:
+    def __init__(self, system_prompt: str = "", *, skipped: int = 0) -> None:
         self._system_prompt = system_prompt
         self._healed: list[Message] = []
         self._open: dict[str, str] = {}  # id -> name of the calls that the last assistant message still waits for
-        self._skip_to = 0  # what lies before (a system message excepted) is left out: see `trim`
+        self._turns: list[tuple[int, int]] = []  # where each turn begins: index in _healed, index in the transcript
+        self._fed = skipped  # how much of the transcript lies before what comes next
 
     def extend(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            match message.get("role"):
+            role = message.get("role")
+            match role:
                 case "tool":
                     self._add_result(message)
                 case "assistant":
@@ -42,26 +53,31 @@ class Context:
                 case _:
                     self._close_calls()
                     self._healed.append(message)
+            self._fed += 0 if role == "system" and len(self._healed) == 1 else 1
 
     def request(self) -> list[Message]:
         """The messages to send now. Calls that wait for their result are answered in what is sent only."""
-        system = self._system()
         missing = [result(call_id, name) for call_id, name in self._open.items()]
-        return [*system, *self._healed[max(self._skip_to, self._system_length()) :], *missing]
+        return [*self._system(), *self._healed[self._system_length() :], *missing]
 
-    def trim(self, overflow: ContextOverflowError) -> int:
-        """Leave out the oldest whole turns after a request was too long, never the last one; return how many (0: none
-        is left to drop)."""
-        starts = [start for start in turns(self._healed) if start >= self._skip_to]
-        if len(starts) < 2:
-            return 0
-        weights = [len(text_of(message)) + 200 * len(calls_of(message)) for message in self._healed[starts[0] :]]
-        target = sum(weights) * _excess(overflow)
+    def trim(self, overflow: ContextOverflowError) -> tuple[int, int]:
+        """Leave out the oldest whole turns after a request was too long, never the last one.
+
+        Returns how many turns went (0: none is left to drop) and the transcript's index that the context starts at now.
+        """
+        if len(self._turns) < 2:
+            return 0, 0
+        first = self._turns[0][0]
+        weights = [len(text_of(message)) + 200 * len(calls_of(message)) for message in self._healed]
+        target = sum(weights[first:]) * _excess(overflow)
         dropped = 1
-        while dropped < len(starts) - 1 and sum(weights[: starts[dropped] - starts[0]]) < target:
+        while dropped < len(self._turns) - 1 and sum(weights[first : self._turns[dropped][0]]) < target:
             dropped += 1
-        self._skip_to = starts[dropped]
-        return dropped
+        start, fed = self._turns[dropped]
+        del self._healed[self._system_length() : start]
+        gone = start - self._system_length()
+        self._turns = [(index - gone, origin) for index, origin in self._turns[dropped:]]
+        return dropped, fed
 
     def _system(self) -> list[Message]:
         if self._system_length():
@@ -87,6 +103,7 @@ class Context:
             before: Any = self._healed[-1].get("content")
             self._healed[-1] = {**self._healed[-1], "content": _joined(before, message.get("content"))}
         else:
+            self._turns.append((len(self._healed), self._fed))
             self._healed.append(message)
 
     def _close_calls(self) -> None:

@@ -122,9 +122,10 @@ class _Turn:
                         yield event
                 raise ProviderError(f"{self._provider.name} ended its answer without finishing it")
             except ContextOverflowError as overflow:
-                dropped = 0 if text else self._context.trim(overflow)
+                dropped, start = (0, 0) if text else self._context.trim(overflow)
                 if not dropped:
                     raise
+                self._session.context_start = start
                 yield ContextTrimmed(dropped)
             except ProviderError:
                 if self._keep_partial(text, "error", started):

@@ -15,7 +15,8 @@ INTERRUPTED = "interrupted; it may have run"
 class AgentSession:
     """One conversation: `session_id`, `messages` (the transcript; may be read, changed and assigned), `metadata`.
 
-    `created_at` and `last_activity` are naive local datetimes.
+    `created_at` and `last_activity` are naive local datetimes. `context_start` is the index of the first message that
+    requests still send, after one was too long.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class AgentSession:
         self.created_at = created_at or clock()
         self.last_activity = last_activity or self.created_at
         self.metadata: dict[str, Any] = dict(metadata or {})
+        self.context_start = 0
         self._clock = clock
 
     def add_message(self, message: Mapping[str, Any]) -> None:
@@ -43,6 +45,7 @@ class AgentSession:
     def clear_history(self, keep_system: bool = True) -> None:
         """Forget the messages, all but a system message at the start."""
         self.messages[:] = system_part(self.messages) if keep_system else []
+        self.context_start = 0
         self.last_activity = self._clock()
 
     def __repr__(self) -> str:
@@ -84,8 +87,3 @@ def result(call_id: str, name: str, content: str = INTERRUPTED, *, is_error: boo
     if is_error:
         message["is_error"] = True
     return message
-
-
-def turns(messages: Sequence[Message]) -> list[int]:
-    """The index of each user message: where turns begin."""
-    return [index for index, message in enumerate(messages) if message.get("role") == "user"]

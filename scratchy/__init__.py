@@ -1,0 +1,101 @@
+"""Scratchy: an agent for the terminal that never loses a conversation.
+
+The public names are resolved on first use (PEP 562), so that `import scratchy` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scratchy.agent import Agent
+    from scratchy.compose import open_store
+    from scratchy.core.errors import (
+        AuthenticationError,
+        BadRequestError,
+        ConfigError,
+        ContextOverflowError,
+        ModelNotFoundError,
+        ProviderError,
+        ProviderUnavailableError,
+        RateLimitedError,
+        ScratchyError,
+        SessionConflictError,
+        SessionCorruptedError,
+        SessionError,
+        SessionExistsError,
+        SessionLockedError,
+        SessionNotFoundError,
+        SessionVersionError,
+    )
+    from scratchy.core.session import AgentSession
+    from scratchy.providers.scripted import ScriptedProvider
+    from scratchy.scratchpad import Scratchpad
+    from scratchy.sessions.manager import SessionManager
+    from scratchy.store.memory import MemoryStore
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Agent": "agent",
+    "AgentSession": "core.session",
+    "MemoryStore": "store.memory",
+    "Scratchpad": "scratchpad",
+    "ScriptedProvider": "providers.scripted",
+    "SessionManager": "sessions.manager",
+    "open_store": "compose",
+    "AuthenticationError": "core.errors",
+    "BadRequestError": "core.errors",
+    "ConfigError": "core.errors",
+    "ContextOverflowError": "core.errors",
+    "ModelNotFoundError": "core.errors",
+    "ProviderError": "core.errors",
+    "ProviderUnavailableError": "core.errors",
+    "RateLimitedError": "core.errors",
+    "ScratchyError": "core.errors",
+    "SessionConflictError": "core.errors",
+    "SessionCorruptedError": "core.errors",
+    "SessionError": "core.errors",
+    "SessionExistsError": "core.errors",
+    "SessionLockedError": "core.errors",
+    "SessionNotFoundError": "core.errors",
+    "SessionVersionError": "core.errors",
+}
+
+__all__ = [
+    "Agent",
+    "AgentSession",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigError",
+    "ContextOverflowError",
+    "MemoryStore",
+    "ModelNotFoundError",
+    "ProviderError",
+    "ProviderUnavailableError",
+    "RateLimitedError",
+    "Scratchpad",
+    "ScratchyError",
+    "ScriptedProvider",
+    "SessionConflictError",
+    "SessionCorruptedError",
+    "SessionError",
+    "SessionExistsError",
+    "SessionLockedError",
+    "SessionManager",
+    "SessionNotFoundError",
+    "SessionVersionError",
+    "__version__",
+    "open_store",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'scratchy' has no attribute {name!r}")
+    value = getattr(import_module(f"scratchy.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

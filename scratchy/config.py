@@ -1,0 +1,137 @@
+"""What a person may set: defaults < user file < project file < environment < flags, as one frozen value.
+
+Not here: what a setting leads to (compose.py), whether a project's file is trusted (permissions.py).
+On the way to the prompt, so it imports tomllib only where a file is there and platformdirs only off Linux.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from scratchy.core.errors import ConfigError
+
+if sys.platform != "linux":
+    import platformdirs
+
+FREE_IN_PROJECT = ("model", "instructions")
+KEYS = ("provider", "model", "base_url", "sessions_dir", "system", "instructions", "plain")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Config:
+    """`sources` tells where each set value came from ("flag", a variable's name, a file's path)."""
+
+    folder: Path
+    sessions_dir: Path
+    provider: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    system: str | None = None
+    instructions: str = ""
+    plain: bool = False
+    yolo: bool = False
+    verbose: bool = False
+    max_steps: int = 50
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    notices: tuple[str, ...] = ()
+    untrusted: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def by_flag(self, key: str) -> bool:
+        return self.sources.get(key) == "flag"
+
+
+def user_dir(kind: str) -> Path:
+    """The platform's folder for `kind` ("config", "data" or "state"), Scratchy's own part of it."""
+    if sys.platform != "linux":
+        return Path(getattr(platformdirs, f"user_{kind}_path")("scratchy", appauthor=False))
+    set_by = os.environ.get(f"XDG_{kind.upper()}_HOME", "")
+    usual = {"config": ".config", "data": ".local/share", "state": ".local/state"}[kind]
+    return (Path(set_by) if os.path.isabs(set_by) else Path.home() / usual) / "scratchy"
+
+
+def checkout() -> Path | None:
+    """The checkout that this package lies in, None when it is installed."""
+    top = Path(__file__).resolve().parent.parent
+    return top if (top / "run_agent.py").is_file() and (top / "pyproject.toml").is_file() else None
+
+
+def default_sessions_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """SCRATCHY_SESSIONS_DIR, else a checkout's `session_history`, else the data folder's."""
+    named = environ.get("SCRATCHY_SESSIONS_DIR")
+    if named:
+        return Path(named).expanduser().absolute()
+    return (checkout() or user_dir("data")) / "session_history"
+
+
+def project_file(folder: Path) -> Path:
+    return folder / ".scratchy" / "config.toml"
+
+
+def load(
+    flags: Mapping[str, Any],
+    *,
+    folder: Path,
+    environ: Mapping[str, str] = os.environ,
+    trusted: Callable[[Path, bytes], bool] = lambda path, content: False,
+) -> Config:
+    """Put the layers together. `flags` holds only what was given. Raises: ConfigError naming variable, file or key."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    notices: list[str] = []
+    user = user_dir("config") / "config.toml"
+    _take(values, sources, _read(user, notices)[0], str(user))
+    project = project_file(folder)
+    found, content = _read(project, notices)
+    untrusted: dict[str, Any] = {}
+    if not (content and trusted(project, content)):
+        untrusted = {key: value for key, value in found.items() if key not in FREE_IN_PROJECT}
+    _take(values, sources, {key: value for key, value in found.items() if key not in untrusted}, str(project))
+    _take(values, sources, _from_environment(environ), "environment")
+    _take(values, sources, {key: value for key, value in flags.items() if value is not None}, "flag")
+    values.setdefault("sessions_dir", default_sessions_dir(environ))
+    values["sessions_dir"] = Path(values["sessions_dir"]).expanduser().absolute()
+    return Config(folder=folder, sources=sources, notices=tuple(notices), untrusted=untrusted, **values)
+
+
+def _take(values: dict[str, Any], sources: dict[str, str], layer: Mapping[str, Any], source: str) -> None:
+    values.update(layer)
+    sources.update(dict.fromkeys(layer, source))
+
+
+def _read(path: Path, notices: list[str]) -> tuple[dict[str, Any], bytes]:
+    """One TOML file: its known keys, and its bytes (empty when there is none)."""
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}, b""
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. Mend or remove it.") from error
+    tomllib = import_module("tomllib")  # only where there is a file to read
+    try:
+        table: dict[str, Any] = tomllib.loads(content.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}. Mend or remove it.") from error
+    notices += [f"{path}: '{key}' is not a setting that this version knows." for key in table if key not in KEYS]
+    known = {key: value for key, value in table.items() if key in KEYS}
+    for key, value in known.items():
+        if not isinstance(value, bool if key == "plain" else str):
+            raise ConfigError(
+                f"{path}: '{key}' must be {'true or false' if key == 'plain' else 'a text'}, not {value!r}."
+            )
+    return known, content
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    level = environ.get("SCRATCHY_LOG_LEVEL", "")
+    if level and level.lower() not in LOG_LEVELS:
+        raise ConfigError(f"SCRATCHY_LOG_LEVEL is '{level}'; it must be one of {', '.join(LOG_LEVELS)}.")
+    plain = environ.get("SCRATCHY_PLAIN", "").lower()
+    if plain not in TRUE + FALSE:
+        raise ConfigError(f"SCRATCHY_PLAIN is '{plain}'; it must be 1 or 0.")
+    return {"plain": True} if plain in TRUE else {}

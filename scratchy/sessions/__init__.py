@@ -1,0 +1,1 @@
+"""What every face uses: SessionManager (sync, by id) and Conversation (one open session, async)."""

@@ -1,0 +1,309 @@
+"""Conversation: one open session with its turns. Disk first: each finished message is stored before anything goes on.
+
+Not here: what a turn does (core/loop.py), how it looks (the faces), which provider answers (compose.py).
+"""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from scratchy.core.context import context_of
+from scratchy.core.errors import SessionError
+from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
+from scratchy.core.loop import NewId, TurnSettings, run_turn
+from scratchy.core.messages import Message, calls_of, text_of
+from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
+from scratchy.core.session import AgentSession, missing_results
+from scratchy.core.stored import Header
+from scratchy.sessions.times import local_time, utc_stamp
+
+SLICE = 300  # messages read at once when a long session is loaded for its first turn
+CHARS_PER_TOKEN = 4
+UNKNOWN_WINDOW = 256_000  # tokens; what is loaded of a long session when the provider does not tell its window
+
+T = TypeVar("T")
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def save_problem(error: OSError | SessionError) -> str:
+    """Why a save failed, in the words that the terminal and scripts rely on."""
+    if isinstance(error, SessionError):
+        return str(error)
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "no space"
+        case errno.EFBIG:
+            return "no space (file size limit)"
+        case errno.EIO:
+            return "I/O error"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "permission"
+        case errno.ENOENT | errno.ENOTDIR:
+            return "folder missing"
+        case _:
+            return error.strerror or str(error)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What drives a conversation's turns.
+
+    `provider` is asked for at each turn, after the user's line is on disk; it raises ProviderError when there is none.
+    `facts` is header metadata to keep with the session (provider, model, folder …), asked for after the provider;
+    `context` what rides with a user's message (date, folder), stored with it when it is news.
+    """
+
+    provider: Callable[[], Awaitable[Provider]]
+    tools: Toolset
+    system_prompt: str = ""
+    max_steps: int = 20
+    facts: Callable[[], Mapping[str, Any]] = dict[str, Any]
+    context: Callable[[], str] = str
+
+
+class Conversation:
+    """One session in one process. `session.messages` may be only the end of a long transcript until the first turn;
+    `first` is the index in the transcript of the first of them. `approve` None runs unasked what would ask."""
+
+    def __init__(
+        self,
+        store: Store,
+        session: AgentSession,
+        engine: Engine,
+        *,
+        writer: SessionWriter | None = None,
+        first: int = 0,
+    ) -> None:
+        self.session = session
+        self.engine = engine
+        self.approve: Approve | None = None
+        self.unsaved = ""
+        self._store = store
+        self._writer = writer
+        self._first = first
+        self._system_prompt = engine.system_prompt
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._clock = SystemClock()
+        self._new_id = NewId(f"call_{os.getpid()}_{time.time_ns()}_")
+
+    @property
+    def session_id(self) -> str:
+        return self.session.session_id
+
+    @property
+    def count(self) -> int:
+        """Messages of the whole transcript, those that are not loaded or not saved included."""
+        return self._first + len(self.session.messages)
+
+    @property
+    def saved(self) -> bool:
+        """Whether all of it is on disk."""
+        return self._stored == len(self.session.messages)
+
+    @property
+    def _stored(self) -> int:
+        """How many of session.messages are on disk."""
+        return 0 if self._writer is None else self._writer.count - self._first
+
+    @property
+    def writer(self) -> SessionWriter | None:
+        return self._writer
+
+    def recent(self, count: int) -> list[Message]:
+        return self.session.messages[-count:]
+
+    async def turn(self, line: str) -> AsyncGenerator[Event, None]:
+        """The user's line, stored, then the model's turn as events; each finished message is on disk before the next
+        event. Close or cancel it to interrupt: what had come is stored.
+
+        Raises: OSError or ScratchyError before any event when the line could not be stored (it is not kept then);
+        ProviderError later, with the line kept.
+        """
+        opening = await self._accept(line)
+        try:
+            for event in opening:
+                yield event
+            provider = await self.engine.provider()
+            for event in await self._prepare(provider):
+                yield event
+            settings = TurnSettings(self._clock, self._new_id, self.approve, self.engine.max_steps)
+            context = context_of(self.session, self._system_prompt)
+            turn = run_turn(self.session, provider, self.engine.tools, context, settings)
+            async with aclosing(turn) as events:
+                async for event in events:
+                    yield event
+                    if isinstance(event, MessageAdded):
+                        report, must_stop = await self._store_added(event.message)
+                        for item in report:
+                            yield item
+                        if must_stop:
+                            yield TurnFinished("error")
+                            return
+        finally:
+            await self._flush()
+
+    async def close(self) -> None:
+        """Write what is not saved yet, let go of the lock. Twice is once."""
+        await self._flush()
+        if self._writer is not None:
+            await self._in_worker(self._writer.close)
+            self._writer = None
+        self._worker.shutdown(wait=False)
+
+    # -- edits, for commands
+
+    async def clear(self) -> None:
+        """Forget all but the system message; the old transcript goes to the trash."""
+        await self.load_whole()
+        self.session.clear_history()
+        await self._replace("cleared")
+
+    async def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+        writer = await self._open()
+        await self._in_worker(lambda: writer.edit(title=title, metadata=metadata))
+        self.session.metadata = dict(writer.header.metadata)
+
+    async def load_whole(self) -> list[Message]:
+        """The whole transcript, read now where only its end was loaded."""
+        while self._first > 0:
+            await self._load_slice()
+        return self.session.messages
+
+    # -- a turn's steps
+
+    async def _accept(self, line: str) -> list[Event]:
+        """Put the user's line on disk. A line that the last, failed turn left unanswered is not doubled."""
+        await self._flush()
+        before = len(self.session.messages)
+        self.session.messages += missing_results(self.session.messages)
+        last = self.session.messages[-1] if self.session.messages else None
+        if last is None or last.get("role") != "user" or text_of(last) != line:
+            message: Message = {"role": "user", "content": line, "ts": utc_stamp(self._clock.now())}
+            context = self.engine.context()
+            if context and context != self._last_context():
+                message["context"] = context
+            self.session.messages.append(message)
+        try:
+            notices = await self._store_all()
+        except BaseException:
+            del self.session.messages[max(before, self._stored) :]
+            raise
+        self.session.last_activity = local_time(utc_stamp(self._clock.now()))
+        return notices
+
+    async def _prepare(self, provider: Provider) -> list[Event]:
+        await provider.prepare()
+        await self._load_earlier((provider.window or UNKNOWN_WINDOW) * CHARS_PER_TOKEN)
+        return [*await self._keep_facts(), *self._said()]
+
+    async def _store_added(self, message: Message) -> tuple[list[Event], bool]:
+        """Store what the turn added: what to tell, and whether the turn must stop (a call or result is not safe)."""
+        was_unsaved = self.unsaved
+        try:
+            told = await self._store_all()
+        except (OSError, SessionError) as error:
+            self.unsaved = save_problem(error)
+            return [SaveFailed(self.unsaved)], bool(calls_of(message)) or message.get("role") == "tool"
+        return ([Saved(), *told] if was_unsaved else told), False
+
+    async def _flush(self) -> None:
+        """Try to write what is not on disk; a failure is remembered in `unsaved`, not raised."""
+        if self._writer is None or self._stored == len(self.session.messages):
+            return
+        try:
+            await self._store_all()
+        except (OSError, SessionError) as error:
+            self.unsaved = save_problem(error)
+
+    async def _store_all(self) -> list[Event]:
+        writer = await self._open()
+        pending = self.session.messages[self._stored :]
+        if pending:
+            await self._in_worker(lambda: writer.append(pending))
+        self.unsaved = ""
+        return self._said()
+
+    async def _replace(self, reason: str) -> None:
+        if self._writer is not None:
+            writer, messages = self._writer, list(self.session.messages)
+            await self._in_worker(lambda: writer.replace(messages, reason))
+
+    async def _open(self) -> SessionWriter:
+        if self._writer is None:
+            created = utc_stamp(self.session.created_at.astimezone())
+            header = Header(
+                self.session_id, created, created, metadata={**self.session.metadata, **self.engine.facts()}
+            )
+            self._writer = await self._in_worker(lambda: self._store.open(self.session_id, create=header))
+        return self._writer
+
+    async def _keep_facts(self) -> list[Event]:
+        """Provider, model and folder of this turn belong in the header; a rewrite only when one of them changed."""
+        writer = await self._open()
+        known = dict(writer.header.metadata)
+        facts = {**known, **self.engine.facts()}
+        if facts == known:
+            return []
+        try:
+            await self._in_worker(lambda: writer.edit(metadata=facts))
+        except OSError as error:  # the conversation matters more than its header
+            return [Notice(f"The session's header could not be updated: {save_problem(error)}.")]
+        self.session.metadata = facts
+        return []
+
+    def _said(self) -> list[Event]:
+        if self._writer is None or not self._writer.notices:
+            return []
+        told: list[Event] = [Notice(text) for text in self._writer.notices]
+        self._writer.notices.clear()
+        return told
+
+    def _last_context(self) -> str:
+        return next((message["context"] for message in reversed(self.session.messages) if "context" in message), "")
+
+    # -- loading what a resume left out
+
+    async def _load_earlier(self, chars: int) -> None:
+        """Load older messages, newest first, until the context is full; the system message in any case."""
+        weight = sum(len(text_of(message)) for message in self.session.messages)
+        while self._first > 0 and weight < chars and not self.session.context_start:
+            weight += sum(len(text_of(message)) for message in await self._load_slice())
+        if self._first > 0:
+            _, head = await self._in_worker(lambda: self._store.tail(self.session_id, 1, before=1))
+            self._system_prompt = text_of(head[0]) if head and head[0].get("role") == "system" else self._system_prompt
+
+    async def _load_slice(self) -> list[Message]:
+        before = self._first
+        first, messages = await self._in_worker(lambda: self._store.tail(self.session_id, SLICE, before=before))
+        self.session.messages[:0] = messages
+        self.session.context_start += len(messages) if self.session.context_start else 0
+        self._first = first
+        return messages
+
+    async def _in_worker(self, call: Callable[[], T]) -> T:
+        """Run one store call in this session's thread. A cancellation waits for its end: what is stored is known."""
+        task = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._worker, call))
+        cancelled: asyncio.CancelledError | None = None
+        while not task.done():
+            try:
+                await asyncio.shield(asyncio.wait([task]))
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            task.exception()  # seen; the cancellation goes first
+            raise cancelled
+        return task.result()

@@ -1,0 +1,185 @@
+"""SessionManager: sessions by their id, synchronous, whole. What programs call and every face builds on.
+
+Not here: an open conversation with its turns (conversation.py), the file format (the store).
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from typing import Any, cast
+
+from scratchy import compose
+from scratchy.core.errors import SessionConflictError, SessionNotFoundError
+from scratchy.core.messages import Message
+from scratchy.core.ports import SessionWriter, Store
+from scratchy.core.session import AgentSession, check_message
+from scratchy.core.stored import Header, SessionInfo, TrashEntry
+from scratchy.sessions.seen import common_start, copied, seen_in
+from scratchy.sessions.times import local_time, utc_stamp
+
+
+class SessionManager:
+    """Sessions in `directory` (made when missing; None: the usual folder) or in `store` (a URL or a Store).
+
+    Every method raises ValueError or TypeError for a bad id, SessionCorruptedError for a session that cannot be read,
+    SessionLockedError for one that another process holds, OSError when the disk refuses.
+    """
+
+    def __init__(self, directory: str | PathLike[str] | None = None, *, store: str | Store | None = None) -> None:
+        if directory is not None and store is not None:
+            raise ValueError("give a directory or a store, not both")
+        if isinstance(store, str):
+            store = compose.open_store(store)
+        self.store: Store = store or compose.open_folder(directory)
+        self._seen = seen_in(self.store)
+
+    # -- whole sessions, as programs use them
+
+    def save_session(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Store these messages as the session's transcript; on disk when it returns. What is stored already is not
+        written again; what would be dropped or changed keeps its old version in the trash.
+
+        Raises: TypeError or ValueError for what is no message (nothing is touched); SessionConflictError when another
+        process changed the session since this one last loaded or saved it.
+        """
+        if isinstance(messages, (str, bytes, Mapping)):
+            raise TypeError(f"messages must be a list of dicts, not {type(messages).__name__}")
+        checked = [check_message(message) for message in messages]
+        with self.opened(session_id, create=True) as writer:
+            self.refuse_if_changed_elsewhere(session_id)
+            self.write(writer, checked)
+
+    def load_session(self, session_id: str) -> list[dict[str, Any]] | None:
+        """The transcript as plain dicts; None when there is no such session."""
+        try:
+            return cast("list[dict[str, Any]]", self._load(session_id)[1])
+        except SessionNotFoundError:
+            return None
+
+    def list_sessions(self) -> list[dict[str, Any]]:
+        """One dict a readable session, newest activity first: `id`, `created_at` and `last_activity` (naive local
+        ISO-8601), `message_count`, `title`, `size` (bytes)."""
+        return [_row(info, info.header) for info in self.store.list() if info.header is not None]
+
+    def session_exists(self, session_id: str) -> bool:
+        """True also for a session that cannot be read."""
+        return self.store.exists(session_id)
+
+    def delete_session(self, session_id: str) -> bool:
+        """Move it to the trash, readable or not; False when there was none."""
+        entry = self.store.delete(session_id)
+        self._seen.forget(session_id)
+        return entry is not None
+
+    def append_message(self, session_id: str, message: Mapping[str, Any]) -> None:
+        """Add one message to the end; makes the session when it is missing."""
+        checked = check_message(message)
+        with self.opened(session_id, create=True) as writer:
+            known = self._seen.messages(session_id) if self._unchanged(session_id) else None
+            writer.append([checked])
+            self._seen.note(session_id, self.store.stamp(session_id), None if known is None else [*known, checked])
+
+    # -- what faces need beside that
+
+    def session(self, session_id: str) -> AgentSession | None:
+        """The stored session as an object; None when there is none."""
+        try:
+            header, messages = self._load(session_id)
+        except SessionNotFoundError:
+            return None
+        return AgentSession(
+            session_id,
+            messages,
+            created_at=local_time(header.created_at),
+            last_activity=local_time(header.updated_at),
+            metadata=header.metadata,
+        )
+
+    def infos(self) -> list[SessionInfo]:
+        """Every session, newest activity first, those that cannot be read included."""
+        return self.store.list()
+
+    def rename(self, session_id: str, new_id: str) -> None:
+        self.store.rename(session_id, new_id)
+        self._seen.forget(session_id)
+        self._seen.forget(new_id)
+
+    def trash(self) -> list[TrashEntry]:
+        return self.store.trash()
+
+    def restore(self, session_id: str) -> str:
+        """Bring back the newest trash entry of that id. Raises: SessionNotFoundError when the trash has none."""
+        entry = next((entry for entry in self.store.trash() if entry.session_id == session_id), None)
+        if entry is None:
+            raise SessionNotFoundError(session_id, f"The trash holds nothing of session '{session_id}'.")
+        self._seen.forget(session_id)
+        return self.store.restore(entry.name)
+
+    # -- shared with an open conversation
+
+    @contextmanager
+    def opened(self, session_id: str, *, create: bool = False) -> Generator[SessionWriter]:
+        now = utc_stamp()
+        writer = self.store.open(session_id, create=Header(session_id, now, now) if create else None)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+    def write(self, writer: SessionWriter, messages: Sequence[Message]) -> None:
+        """Make `messages` the transcript with the least writing, and remember it as seen."""
+        session_id = writer.session_id
+        known = self._seen.messages(session_id) if self._unchanged(session_id) else None
+        stored: Sequence[Mapping[str, Any]] = writer.load() if known is None else known
+        same = common_start(stored, messages)
+        if same == len(stored) == len(messages) and self.store.exists(session_id):
+            pass
+        elif same == len(stored):
+            writer.append(messages[same:])
+        else:
+            writer.replace(messages, "replaced")
+        self._seen.note(session_id, self.store.stamp(session_id), messages)
+
+    def note_seen(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> None:
+        """What is stored now is this: nobody else wrote since the caller opened it."""
+        self._seen.note(session_id, self.store.stamp(session_id), messages)
+
+    def changed_elsewhere(self, session_id: str) -> bool:
+        """Whether the file is another than the one this process last saw (never looked: False)."""
+        return self._seen.looked(session_id) and not self._unchanged(session_id)
+
+    def changed_here(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> bool:
+        known = self._seen.messages(session_id)
+        return known is None or len(known) != len(messages) or common_start(known, messages) != len(known)
+
+    def refuse_if_changed_elsewhere(self, session_id: str) -> None:
+        if self.changed_elsewhere(session_id):
+            pid = self.store.last_writer(session_id)
+            by = f"process {pid}" if pid else "another process"
+            raise SessionConflictError(
+                session_id,
+                f"Session '{session_id}' was changed by {by} since it was last loaded here; nothing was written. "
+                "Load it again, then save.",
+                pid=pid,
+            )
+
+    def _unchanged(self, session_id: str) -> bool:
+        return self._seen.looked(session_id) and self._seen.stamp(session_id) == self.store.stamp(session_id)
+
+    def _load(self, session_id: str) -> tuple[Header, list[Message]]:
+        stamp = self.store.stamp(session_id)  # before reading: what is written meanwhile counts as not seen
+        header, messages = self.store.load(session_id)
+        self._seen.note(session_id, stamp, messages)
+        return header, messages
+
+
+def _row(info: SessionInfo, header: Header) -> dict[str, Any]:
+    return {
+        "id": info.session_id,
+        "title": header.title,
+        "created_at": local_time(header.created_at).isoformat(),
+        "last_activity": local_time(header.updated_at).isoformat(),
+        "message_count": info.count,
+        "size": info.size,
+        "metadata": copied(dict(header.metadata)),
+    }
