@@ -199,6 +199,20 @@ class Connection:
             await client.aclose()
 
 
+async def answers(base_url: str, seconds: float) -> bool:
+    """Whether something takes a bare connection there within that time."""
+    url = httpx.URL(base_url)
+    port = url.port or (443 if url.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(seconds):
+            _, writer = await asyncio.open_connection(url.host, port)
+            writer.close()
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        return False
+    return True
+
+
 async def with_retries(
     attempt: Attempt, *, tries: int = TRIES
 ) -> AsyncGenerator[TextDelta | RetryScheduled | Reply, None]:
