@@ -1,0 +1,101 @@
+"""What may run unasked and what asks first; which files of a project are trusted.
+
+Decided here: places (working folder and added ones), secret files, what the person allowed for this session. Not here:
+what a call would do (each tool tells its `Effect`), and asking (the loop does).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, cast
+
+from scratchy.core.ports import Effect, ToolError
+from scratchy.system import replace_file
+
+_SECRET_NAMES = (
+    ".env", ".env.*", ".envrc", "*.env", ".netrc", "_netrc", ".pgpass", "pgpass.conf", ".my.cnf", ".htpasswd",
+    ".npmrc", ".pypirc", ".git-credentials", ".vault-token", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519",
+    "id_ecdsa_sk", "id_ed25519_sk", "*.pem", "*.key", "*.p12", "*.pfx", "*.ppk", "*.jks", "*.keystore", "*.kdbx",
+    "*.keytab", "*.gpg", "*.asc", "credentials", "credentials.json", "credentials.toml", "service-account*.json",
+)  # fmt: skip
+_HARMLESS_NAMES = (".env.example", ".env.sample", ".env.template", ".env.dist", "known_hosts")
+_SECRET_FOLDERS = (".ssh", ".gnupg", ".aws", ".azure", ".password-store", "gcloud", "keyrings")
+_SECRET_ENDS = (".docker/config.json", ".kube/config", "gh/hosts.yml", "scratchy/config.toml")
+
+
+def is_secret(path: Path) -> bool:
+    """Is this, by its name alone, a file where keys and passwords lie? Case does not matter."""
+    parts = [part.lower() for part in path.parts]
+    name = parts[-1] if parts else ""
+    if name in _HARMLESS_NAMES:
+        return False
+    if any(fnmatchcase(name, pattern) for pattern in _SECRET_NAMES):
+        return True
+    return any(part in _SECRET_FOLDERS for part in parts) or "/".join(parts).endswith(_SECRET_ENDS)
+
+
+class Permissions:
+    """The rules of one conversation. `folder` is the working folder, `add_dirs` other folders as free to read.
+
+    With `yolo` nothing asks. What the person allowed "always" is kept in memory only.
+    """
+
+    def __init__(self, folder: Path, add_dirs: Iterable[Path] = (), yolo: bool = False) -> None:
+        self.folder = folder.resolve()
+        self.yolo = yolo
+        self._places = (self.folder, *(place.expanduser().resolve() for place in add_dirs))
+        self._always: set[tuple[str, str]] = set()
+
+    def resolve(self, given: str) -> Path:
+        """The file that a path means: in the working folder, `~` expanded, links followed. Raises: ToolError."""
+        try:
+            return (self.folder / Path(given).expanduser()).resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ToolError(f"{given!r} is not a usable path: {error}") from error
+
+    def inside(self, path: Path) -> bool:
+        """`path` resolved: does it lie in the working folder or an added one?"""
+        return any(path.is_relative_to(place) for place in self._places)
+
+    def may_read(self, path: Path) -> bool:
+        """`path` resolved: may it be read unasked?"""
+        return self.inside(path) and not is_secret(path)
+
+    def allows(self, tool: str, effect: Effect) -> bool:
+        return self.yolo or effect.free or (tool, effect.target) in self._always
+
+    def remember(self, tool: str, effect: Effect) -> None:
+        """Exactly this tool on exactly this target runs unasked from now on."""
+        self._always.add((tool, effect.target))
+
+
+class Trust:
+    """Which project files the person has seen and trusted: by path and content, in `trusted.json` of the state folder.
+
+    A changed file is not trusted any more. An unreadable list trusts nothing.
+    """
+
+    def __init__(self, state_folder: Path) -> None:
+        self._file = state_folder / "trusted.json"
+
+    def trusted(self, path: Path, content: bytes) -> bool:
+        return self._load().get(str(path.resolve())) == _digest(content)
+
+    def trust(self, path: Path, content: bytes) -> None:
+        """Raises: OSError when it could not be written."""
+        known = self._load() | {str(path.resolve()): _digest(content)}
+        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(self._file, json.dumps(known, indent=1).encode(), 0o600)
+
+    def _load(self) -> dict[str, Any]:
+        try:
+            known: Any = json.loads(self._file.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return cast("dict[str, Any]", known) if isinstance(known, dict) else {}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,146 @@
+"""Where big tool outputs rest outside the context: a folder of files named by the hash of their content.
+
+An entry is `<id>` (the text, UTF-8) and `<id>.about` (JSON: tool and type). The id is given out only once both are on
+disk. Not here: the tools by which a model reads them back (tools/), and who refers to what (the caller tells `keep`).
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from scratchy.system import make_private_folder, replace_file
+
+_PREVIEW = 800
+_ID = re.compile(r"[0-9a-f]{32}")
+_MARKDOWN = re.compile(r"^(#{1,6} \S|```|[-*] \S.*\n[-*] \S|\|.*\|$)", re.MULTILINE)
+
+
+class Scratchpad:
+    """`directory` is made at the first store, 0700, its files 0600. `threshold` in UTF-8 bytes."""
+
+    def __init__(self, directory: Path | str, threshold: int = 16384) -> None:
+        self.directory = Path(directory)
+        self.threshold = threshold
+
+    def maybe_store(self, tool: str, content: str) -> str:
+        """The content itself up to the threshold; above it, it is stored and a text with id, size and preview returned.
+
+        Raises: OSError when it could not be made safe on disk.
+        """
+        data = content.encode("utf-8", "surrogatepass")
+        if len(data) <= self.threshold:
+            return content
+        kind = type_of(content)
+        entry = self._store(tool, kind, data)
+        preview = content[:_PREVIEW]
+        return (
+            f"[{len(data)} bytes ({len(content)} characters) of {kind} from {tool}, kept in the scratchpad as {entry}. "
+            f'Read it in slices: scratchpad_read(id="{entry}", offset=0, limit=8000), in characters.]\n'
+            f"It begins:\n{preview}"
+        )
+
+    def _store(self, tool: str, kind: str, data: bytes) -> str:
+        make_private_folder(self.directory)
+        entry = hashlib.sha256(data).hexdigest()[:32]
+        path = self.directory / entry
+        if self._about(path) and path.is_file() and path.stat().st_size == len(data):
+            path.touch()  # used again: young again for `prune`
+            return entry
+        replace_file(path, data, 0o600)
+        about = {"tool": tool, "type": kind, "preview": data[:400].decode("utf-8", "replace")[:200]}
+        replace_file(path.with_suffix(".about"), json.dumps(about).encode(), 0o600)
+        return entry
+
+    def read(self, id: str, offset: int = 0, limit: int | None = None) -> str:
+        """Characters `offset` to `offset + limit`. Raises: LookupError for an unknown id, OSError."""
+        path = self.directory / id
+        if not _ID.fullmatch(id) or path.is_symlink() or not path.is_file():
+            raise LookupError(f"The scratchpad has no entry {id!r}.")
+        text = path.read_bytes().decode("utf-8", "surrogatepass")
+        start = max(offset, 0)
+        return text[start:] if limit is None else text[start : start + max(limit, 0)]
+
+    def list(self) -> list[dict[str, Any]]:
+        """`{id, tool, type, size, preview}` of each entry, newest first; `size` in bytes."""
+        rows: list[dict[str, Any]] = []
+        for path, size, _ in sorted(self._entries(), key=lambda entry: entry[2], reverse=True):
+            about = self._about(path)
+            rows.append(
+                {
+                    "id": path.name,
+                    "tool": about.get("tool", ""),
+                    "type": about.get("type", "text"),
+                    "size": size,
+                    "preview": about.get("preview", ""),
+                }
+            )
+        return rows
+
+    def stats(self) -> dict[str, int]:
+        """`{entries, bytes}`"""
+        sizes = [size for _, size, _ in self._entries()]
+        return {"entries": len(sizes), "bytes": sum(sizes)}
+
+    def prune(self, max_age: float | None = None, max_bytes: int | None = None, keep: Collection[str] = ()) -> int:
+        """Remove, oldest first, what is older than `max_age` seconds and what is over `max_bytes` in all.
+
+        Never an id in `keep`: name there everything that a session or a trash entry refers to. Returns how many went.
+        """
+        entries = sorted(self._entries(), key=lambda entry: entry[2])
+        total = sum(size for _, size, _ in entries)
+        oldest = None if max_age is None else time.time() - max_age
+        gone = 0
+        for path, size, changed in entries:
+            old = oldest is not None and changed < oldest
+            if path.name in keep or not (old or (max_bytes is not None and total > max_bytes)):
+                continue
+            self._remove(path)
+            total -= size
+            gone += 1
+        return gone
+
+    def clear(self) -> None:
+        """Remove every entry, referred to or not."""
+        for path, _, _ in list(self._entries()):
+            self._remove(path)
+
+    def remove_folder(self) -> None:
+        """For a temporary scratchpad, at exit."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _entries(self) -> Iterator[tuple[Path, int, float]]:
+        """Path, size in bytes and time of change of each entry."""
+        if not self.directory.is_dir():
+            return
+        for path in self.directory.iterdir():
+            if _ID.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+                known = path.stat()
+                yield path, known.st_size, known.st_mtime
+
+    def _about(self, path: Path) -> dict[str, Any]:
+        try:
+            about: Any = json.loads(path.with_suffix(".about").read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return cast("dict[str, Any]", about) if isinstance(about, dict) else {}
+
+    def _remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".about").unlink(missing_ok=True)
+
+
+def type_of(content: str) -> str:
+    """`json`, `markdown` or `text`, from the content."""
+    if content.lstrip()[:1] in ("{", "["):
+        try:
+            json.loads(content)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return "json"
+    return "markdown" if _MARKDOWN.search(content[:20_000]) else "text"

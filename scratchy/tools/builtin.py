@@ -1,0 +1,37 @@
+"""Which tools come with Scratchy, in their fixed order. Not here: the tools themselves."""
+
+from collections.abc import Callable
+
+from scratchy.core.ports import Tool
+from scratchy.permissions import Permissions
+from scratchy.scratchpad import Scratchpad
+from scratchy.tools.files import CreateFile, DeleteFile, EditFile, ReadFile
+from scratchy.tools.scratch import ScratchpadList, ScratchpadRead
+from scratchy.tools.search import ListFiles, SearchFiles, find_ripgrep
+from scratchy.tools.shell import CodeExecute, ExecuteCommand
+from scratchy.tools.web import UrlFetch, WebSearch
+
+
+def default_tools(
+    permissions: Permissions,
+    scratchpad: Scratchpad | None = None,
+    mentioned: Callable[[str], bool] = lambda entry: False,
+) -> list[Tool]:
+    """The eleven, and with a scratchpad its two. `mentioned(id)`: does this session's transcript hold that id?"""
+    ripgrep = find_ripgrep()
+    tools: list[Tool] = [
+        ReadFile(permissions),
+        CreateFile(permissions),
+        EditFile(permissions),
+        DeleteFile(permissions),
+        ListFiles(permissions),
+        SearchFiles(permissions, literal=False, ripgrep=ripgrep),
+        SearchFiles(permissions, literal=True, ripgrep=ripgrep),
+        ExecuteCommand(permissions),
+        CodeExecute(permissions),
+        WebSearch(),
+        UrlFetch(),
+    ]
+    if scratchpad is not None:
+        tools += [ScratchpadRead(scratchpad, mentioned), ScratchpadList(scratchpad, mentioned)]
+    return tools

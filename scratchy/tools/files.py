@@ -1,0 +1,272 @@
+"""The tools that read, create, edit and delete files. Not here: listing and searching (search.py)."""
+
+import asyncio
+import os
+import re
+import shutil
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from scratchy.core.messages import ToolSpec
+from scratchy.core.ports import Effect, ToolError, ToolResult
+from scratchy.permissions import Permissions, is_secret
+from scratchy.tools.diff import unified
+from scratchy.tools.specs import flag, integer, spec, text
+from scratchy.tools.textfiles import decode, encode, looks_binary, open_regular, read_whole, write_whole
+
+_MOST_READ = 262_144
+_READ_SECONDS = 20.0
+
+
+class ReadFile:
+    spec: ToolSpec = spec(
+        "read_file",
+        "Read a text file, or some of its lines.",
+        ("file_path",),
+        file_path=text("Path of the file, relative to the working folder or absolute."),
+        start_line=integer("First line to read, counted from 1.", minimum=1),
+        end_line=integer("Last line to read, included.", minimum=1),
+    )
+
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+
+    def effect(self, arguments: Mapping[str, Any]) -> Effect:
+        return reading(self._permissions, arguments["file_path"], "read")
+
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+        path = self._permissions.resolve(arguments["file_path"])
+        start, end = int(arguments.get("start_line", 1)), arguments.get("end_line")
+        if end is not None and end < start:
+            raise ToolError(f"end_line {end} lies before start_line {start}.")
+        yield ToolResult(await asyncio.to_thread(_read_lines, path, start, None if end is None else int(end)))
+
+
+def reading(permissions: Permissions, given: str, verb: str) -> Effect:
+    """The effect of reading what `given` names: free inside, else asked for its folder, a secret file for itself."""
+    path = permissions.resolve(given)
+    secret = is_secret(path) or is_secret(Path(given))
+    preview = f"{verb} {path}" + (" (a file that often holds keys or passwords)" if secret else "")
+    folder = path if path.is_dir() else path.parent
+    free = permissions.may_read(path) and not secret
+    return Effect(given, preview, *(("this file", str(path)) if secret else ("this folder", str(folder))), free)
+
+
+def _read_lines(path: Path, start: int, end: int | None) -> str:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if looks_binary(file.read(8192)):
+            return f"[{path} is a binary file of {size} bytes; its content is not shown]"
+        file.seek(0)
+        if not _skip_lines(file, start - 1):
+            raise ToolError(f"{path} has fewer than {start} lines." if size or start > 1 else f"{path} is empty.")
+        data, line, cut = _take_lines(file, start, end)
+    note = f"\n[cut here, at line {line}; read on with start_line={line}. The file has {size} bytes]" if cut else ""
+    return (decode(data)[0] + note) or f"[{path} is empty]"
+
+
+def _skip_lines(file: IO[bytes], count: int) -> bool:
+    """Goes past `count` lines; False when there are not that many, or not within the time limit."""
+    deadline = time.monotonic() + _READ_SECONDS
+    while count > 0:
+        block = file.read(1 << 20)
+        if not block or time.monotonic() > deadline:
+            return False
+        found = block.count(b"\n")
+        if found < count:
+            count -= found
+            continue
+        position = -1
+        for _ in range(count):
+            position = block.index(b"\n", position + 1)
+        file.seek(position + 1 - len(block), os.SEEK_CUR)
+        count = 0
+        if not file.read(1):
+            return False
+        file.seek(-1, os.SEEK_CUR)
+    return True
+
+
+def _take_lines(file: IO[bytes], line: int, end: int | None) -> tuple[bytes, int, bool]:
+    """The bytes of the lines from here to `end`, the line reached, and whether the size limit cut it."""
+    parts: list[bytes] = []
+    taken = 0
+    while end is None or line <= end:
+        part = file.readline(_MOST_READ - taken)
+        if not part:
+            return b"".join(parts), line, False
+        parts.append(part)
+        taken += len(part)
+        line += part.endswith(b"\n")
+        if taken >= _MOST_READ:
+            return b"".join(parts), line, bool(file.read(1)) and (end is None or line <= end)
+    return b"".join(parts), line, False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a write would do: the bytes, and the diff that shows it."""
+
+    path: Path
+    data: bytes
+    diff: str
+
+
+class CreateFile:
+    spec: ToolSpec = spec(
+        "create_file",
+        "Write a new text file, with its folders. An existing file is replaced only with overwrite=true.",
+        ("file_path", "content"),
+        file_path=text("Path of the file, relative to the working folder or absolute."),
+        content=text("The whole content."),
+        overwrite=flag("Replace an existing file."),
+    )
+
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+
+    def effect(self, arguments: Mapping[str, Any]) -> Effect:
+        return _writing(arguments["file_path"], self._change(arguments))
+
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+        change = await asyncio.to_thread(self._change, arguments)
+        await asyncio.to_thread(write_whole, change.path, change.data)
+        yield ToolResult(f"Wrote {change.path} ({len(change.data)} bytes).", change.diff)
+
+    def _change(self, arguments: Mapping[str, Any]) -> Change:
+        path, content = self._permissions.resolve(arguments["file_path"]), arguments["content"]
+        data = encode(content, "utf-8")
+        if not path.exists():
+            return Change(path, data, unified("", content, "/dev/null", str(path)) or f"a new, empty file {path}")
+        if path.is_file() and not arguments.get("overwrite", False):
+            raise ToolError(f"{path} exists. Use edit_file, or overwrite=true to replace all of it.")
+        before = read_whole(path)
+        if looks_binary(before):
+            return Change(path, data, f"replaces a binary file of {len(before)} bytes\n" + _all_new(content, path))
+        return Change(path, data, unified(decode(before)[0], content, str(path), str(path)) or "no change")
+
+
+def _all_new(content: str, path: Path) -> str:
+    return unified("", content, str(path), str(path))
+
+
+class EditFile:
+    spec: ToolSpec = spec(
+        "edit_file",
+        "Replace a passage of a text file. old_text must stand in the file exactly once, unless replace_all is true.",
+        ("file_path", "old_text", "new_text"),
+        file_path=text("Path of the file, relative to the working folder or absolute."),
+        old_text=text("The passage as it stands in the file, with its spaces and line ends."),
+        new_text=text("What stands there afterwards."),
+        replace_all=flag("Replace every place where old_text stands."),
+    )
+
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+
+    def effect(self, arguments: Mapping[str, Any]) -> Effect:
+        return _writing(arguments["file_path"], self._change(arguments)[0])
+
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+        change, count = await asyncio.to_thread(self._change, arguments)
+        await asyncio.to_thread(write_whole, change.path, change.data)
+        yield ToolResult(f"Edited {change.path} ({count} place{'s' if count > 1 else ''}).", change.diff)
+
+    def _change(self, arguments: Mapping[str, Any]) -> tuple[Change, int]:
+        path = self._permissions.resolve(arguments["file_path"])
+        raw = read_whole(path)
+        if looks_binary(raw):
+            raise ToolError(f"{path} is a binary file and cannot be edited as text.")
+        before, encoding = decode(raw)
+        old, new = _with_line_ends_of(before, arguments["old_text"], arguments["new_text"])
+        count = _count(before, old, path, bool(arguments.get("replace_all", False)))
+        after = before.replace(old, new)
+        data = encode(after, encoding)
+        return Change(path, data, unified(before, after, str(path), str(path))), count
+
+
+def _with_line_ends_of(before: str, old: str, new: str) -> tuple[str, str]:
+    """Models write `\\n`; in a file whose lines end in `\\r\\n` both texts get the file's line ends."""
+    crlf = before.count("\r\n")
+    if crlf * 2 <= before.count("\n"):
+        return old, new
+    windows = re.sub("\r?\n", "\r\n", old)
+    return (windows if windows in before else old), re.sub("\r?\n", "\r\n", new)
+
+
+def _count(before: str, old: str, path: Path, replace_all: bool) -> int:
+    if not old:
+        raise ToolError("old_text is empty; use create_file to write a whole file.")
+    count = before.count(old)
+    if not count:
+        near = " It stands there with other spaces or line ends." if _squeezed(old) in _squeezed(before) else ""
+        raise ToolError(f"old_text was not found in {path}.{near} Read the file and copy the passage exactly.")
+    if count > 1 and not replace_all:
+        raise ToolError(f"old_text stands {count} times in {path}. Give more of its surroundings, or replace_all=true.")
+    return count
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _writing(given: str, change: Change) -> Effect:
+    if change.path.name.startswith("-"):
+        given = f"./{given}"
+    if not change.diff:
+        raise ToolError("old_text and new_text are the same: nothing would change.")
+    return Effect(given, f"{change.path}\n{change.diff}", "this folder", str(change.path.parent))
+
+
+class DeleteFile:
+    spec: ToolSpec = spec(
+        "delete_file",
+        "Delete a file or a link; a folder with all that is in it only with recursive=true. This cannot be undone.",
+        ("file_path",),
+        file_path=text("Path of the file, relative to the working folder or absolute."),
+        recursive=flag("Delete a folder and everything in it."),
+    )
+
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+
+    def effect(self, arguments: Mapping[str, Any]) -> Effect:
+        path = self._target(arguments)
+        if _is_folder(path):
+            preview = f"delete the folder {path} and all that is in it ({_census(path)})"
+            return Effect(arguments["file_path"], preview, "this folder", f"{path}{os.sep}")
+        return Effect(arguments["file_path"], f"delete {path}", "this folder", str(path.parent))
+
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+        path = self._target(arguments)
+        await asyncio.to_thread(shutil.rmtree if _is_folder(path) else os.unlink, path)
+        yield ToolResult(f"Deleted {path}.")
+
+    def _target(self, arguments: Mapping[str, Any]) -> Path:
+        """The name itself, its folder resolved: of a link the link goes, not what it points to."""
+        given = Path(os.path.normpath(self._permissions.folder / Path(arguments["file_path"]).expanduser()))
+        path = self._permissions.resolve(str(given.parent)) / given.name
+        if not os.path.lexists(path):
+            raise ToolError(f"{path} does not exist.")
+        if _is_folder(path) and not arguments.get("recursive", False):
+            raise ToolError(f"{path} is a folder; recursive=true deletes it with all that is in it.")
+        if self._permissions.folder.is_relative_to(path):
+            raise ToolError(f"{path} holds the working folder and is not deleted.")
+        return path
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _census(path: Path) -> str:
+    """How many entries go with a folder; counting stops where it would take long."""
+    count = 0
+    for _, folders, files in os.walk(path):
+        count += len(folders) + len(files)
+        if count > 100_000:
+            return "more than 100000 entries"
+    return f"{count} entr{'y' if count == 1 else 'ies'}"

@@ -1,0 +1,182 @@
+"""The tools that list and search files. Not here: walking and matching, which a child process does (search_child.py,
+or ripgrep where it is installed), so that a slow pattern or a hung disk can be stopped like any command.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, cast
+
+import scratchy
+from scratchy.core.messages import ToolSpec
+from scratchy.core.ports import Effect, ToolError, ToolResult
+from scratchy.permissions import Permissions, is_secret
+from scratchy.tools.files import reading
+from scratchy.tools.process import Ended, Job, run_job
+from scratchy.tools.specs import flag, spec, text
+
+_SECONDS = 30.0
+_MOST_HITS = 300
+_MOST_NAMES = 1000
+_MOST_OUTPUT = 4 << 20
+_LONGEST_LINE = 400
+_DIRECTORY = text("Folder to look in, relative to the working folder or absolute.", default=".")
+
+
+class ListFiles:
+    spec: ToolSpec = spec(
+        "list_files",
+        "List a folder; folders end in /. With recursive=true also what lies below, without what .gitignore names.",
+        (),
+        directory=_DIRECTORY,
+        pattern=text("Shell pattern for the names, e.g. *.py.", default="*"),
+        recursive=flag("List what lies below, too."),
+    )
+
+    def __init__(self, permissions: Permissions) -> None:
+        self._permissions = permissions
+
+    def effect(self, arguments: Mapping[str, Any]) -> Effect:
+        return reading(self._permissions, arguments.get("directory", "."), "list")
+
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+        folder = self._permissions.resolve(arguments.get("directory", "."))
+        if not folder.is_dir():
+            raise ToolError(f"{folder} is not a folder.")
+        request = {"do": "list", "folder": str(folder), "pattern": arguments.get("pattern", "*")}
+        request |= {"recursive": bool(arguments.get("recursive", False)), "most": _MOST_NAMES + 1}
+        ended = await _child(request)
+        if ended.code and ended.why == "exit":
+            raise ToolError(f"{folder} could not be listed: {ended.output.strip()}")
+        names = ended.output.split("\0")[:-1]
+        lines = [f"{len(names)} entries in {folder}:" if names else f"Nothing in {folder} matches."]
+        lines += names[:_MOST_NAMES]
+        if len(names) > _MOST_NAMES:
+            lines[0] = f"The first {_MOST_NAMES} entries in {folder} (there are more: take a pattern or a subfolder):"
+        yield ToolResult("\n".join([*lines, *_ending(ended)]))
+
+
+class SearchFiles:
+    """Both searching tools: `search_files` takes a regular expression, `fast_grep` a literal text."""
+
+    def __init__(self, permissions: Permissions, literal: bool, ripgrep: str | None) -> None:
+        self._permissions = permissions
+        self._literal = literal
+        self._ripgrep = ripgrep
+        self.spec: ToolSpec = _GREP if literal else _SEARCH
+
+    def effect(self, arguments: Mapping[str, Any]) -> Effect:
+        directory = arguments.get("directory", ".")
+        effect = reading(self._permissions, directory, f"search for {self._wanted(arguments)!r} in")
+        return Effect(
+            f"{self._wanted(arguments)!r} in {directory}", effect.preview, effect.scope, effect.target, effect.free
+        )
+
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+        wanted, folder = self._wanted(arguments), self._permissions.resolve(arguments.get("directory", "."))
+        if not folder.exists():
+            raise ToolError(f"{folder} does not exist.")
+        if not wanted or "\0" in wanted:
+            raise ToolError("There is nothing to search for.")
+        names, any_case = arguments.get("file_pattern", "*"), bool(arguments.get("ignore_case", False))
+        if self._ripgrep:
+            ended = await finished(_ripgrep_job(self._ripgrep, wanted, folder, names, any_case, self._literal))
+        else:
+            request = {"do": "search", "folder": str(folder), "pattern": names, "wanted": wanted}
+            ended = await _child(request | {"literal": self._literal, "ignore_case": any_case, "most": _MOST_HITS + 1})
+        if ended.why == "exit" and ended.code not in (0, 1) and "\0" not in ended.output:
+            raise ToolError(f"The search failed: {ended.output.strip()[:2000]}")
+        yield ToolResult(_told(ended, folder))
+
+    def _wanted(self, arguments: Mapping[str, Any]) -> str:
+        return arguments["keyword" if self._literal else "pattern"]
+
+
+_SEARCH: ToolSpec = spec(
+    "search_files",
+    "Search the contents of files for a regular expression; a line each, as path:line: text. Files that .gitignore "
+    "names, binary files and files with secrets are left out.",
+    ("pattern",),
+    pattern=text("Regular expression, matched line by line."),
+    directory=_DIRECTORY,
+    file_pattern=text("Only in files whose name matches this shell pattern, e.g. *.py.", default="*"),
+    ignore_case=flag("Do not tell upper case from lower."),
+)
+_GREP: ToolSpec = spec(
+    "fast_grep",
+    "Search the contents of files for a literal text; a line each, as path:line: text. Files that .gitignore names, "
+    "binary files and files with secrets are left out.",
+    ("keyword",),
+    keyword=text("The text, exactly."),
+    directory=_DIRECTORY,
+)
+
+
+def _ripgrep_job(program: str, wanted: str, folder: Path, names: str, any_case: bool, literal: bool) -> Job:
+    options = ["--no-config", "--null", "--line-number", "--no-heading", "--with-filename", "--color=never"]
+    options += ["--sort=path", "--hidden", "--glob=!.git", "--no-messages", "--max-count=100"]
+    options += ["--no-require-git", f"--max-columns={_LONGEST_LINE}", "--max-columns-preview"]
+    options += ["--fixed-strings"] if literal else ["--engine=auto"]
+    options += ["--ignore-case"] if any_case else []
+    # A type, unlike a glob, does not bring back what .gitignore leaves out.
+    options += [] if names == "*" else [f"--type-add=wanted:{names}", "--type=wanted"]
+    base, inside = (folder, ".") if folder.is_dir() else (folder.parent, f"./{folder.name}")
+    return Job((program, *options, f"--regexp={wanted}", "--", inside), base, _SECONDS, limit=_MOST_OUTPUT)
+
+
+async def _child(request: Mapping[str, Any]) -> Ended:
+    return await finished(python_job("scratchy.tools.search_child", request, _SECONDS, _MOST_OUTPUT))
+
+
+def python_job(module: str, request: Mapping[str, Any], seconds: float, limit: int) -> Job:
+    """A child of our own code, asked by JSON on its stdin. Nothing is imported from the folder that it works in."""
+    source = str(Path(scratchy.__file__).resolve().parents[1])
+    search = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH", "")) if part)
+    extra = {"PYTHONPATH": search, "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "ignore"}
+    command = (sys.executable, "-P", "-m", module)
+    return Job(command, Path(source), seconds, json.dumps(request).encode(), limit, extra=extra)
+
+
+async def finished(job: Job) -> Ended:
+    ended = Ended("", 1, "exit")
+    async with aclosing(cast("Any", run_job(job))) as pieces:
+        async for piece in pieces:
+            ended = piece if isinstance(piece, Ended) else ended
+    return ended
+
+
+def _told(ended: Ended, folder: Path) -> str:
+    """`path\\0line:text` of ripgrep and of our child, as lines for the model; secret files are left out."""
+    base = folder if folder.is_dir() else folder.parent
+    hits: list[str] = []
+    hidden: set[str] = set()
+    for row in ended.output.split("\n"):
+        name, found, rest = row.partition("\0")
+        if not found:
+            continue
+        name = name.removeprefix("./").removeprefix(".\\")
+        if is_secret(base / name) and base / name != folder:
+            hidden.add(name)
+        else:
+            line, _, content = rest.rstrip("\r").partition(":")
+            hits.append(f"{name}:{line}: {content[: _LONGEST_LINE * 2]}")
+    lines = [f"{len(hits)} hits in {folder}:" if hits else f"Nothing found in {folder}.", *hits[:_MOST_HITS]]
+    if len(hits) > _MOST_HITS:
+        lines[0] = f"The first {_MOST_HITS} hits in {folder} (there are more: search more narrowly):"
+    if hidden:
+        lines.append(f"[{len(hidden)} files that often hold keys or passwords were left out]")
+    return "\n".join([*lines, *_ending(ended)])
+
+
+def _ending(ended: Ended) -> list[str]:
+    if ended.why == "timeout":
+        return [f"[stopped after {_SECONDS:g} seconds; this is not all]"]
+    return ["[stopped, too much was found; this is not all]"] if ended.why == "output" else []
+
+
+def find_ripgrep() -> str | None:
+    return shutil.which("rg")
