@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -37,7 +37,7 @@ class ReadFile:
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         return reading(self._permissions, arguments["file_path"], "read")
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         path = self._permissions.resolve(arguments["file_path"])
         start, end = int(arguments.get("start_line", 1)), arguments.get("end_line")
         if end is not None and end < start:
@@ -131,7 +131,7 @@ class CreateFile:
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         return _writing(arguments["file_path"], self._change(arguments))
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         change = await asyncio.to_thread(self._change, arguments)
         await asyncio.to_thread(write_whole, change.path, change.data)
         yield ToolResult(f"Wrote {change.path} ({len(change.data)} bytes).", change.diff)
@@ -170,7 +170,7 @@ class EditFile:
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         return _writing(arguments["file_path"], self._change(arguments)[0])
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         change, count = await asyncio.to_thread(self._change, arguments)
         await asyncio.to_thread(write_whole, change.path, change.data)
         yield ToolResult(f"Edited {change.path} ({count} place{'s' if count > 1 else ''}).", change.diff)
@@ -240,7 +240,7 @@ class DeleteFile:
             return Effect(arguments["file_path"], preview, "this folder", f"{path}{os.sep}")
         return Effect(arguments["file_path"], f"delete {path}", "this folder", str(path.parent))
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         path = self._target(arguments)
         await asyncio.to_thread(shutil.rmtree if _is_folder(path) else os.unlink, path)
         yield ToolResult(f"Deleted {path}.")

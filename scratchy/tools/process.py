@@ -10,7 +10,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
@@ -55,7 +55,7 @@ class Job:
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-async def run_job(job: Job) -> AsyncIterator[str | Ended]:
+async def run_job(job: Job) -> AsyncGenerator[str | Ended, None]:
     """Pieces of its output, then `Ended`. Closed early or cancelled, it ends the whole group before it returns.
 
     Raises: OSError when it cannot be started.

@@ -1,6 +1,6 @@
 """The tools by which a model reads the scratchpad back: only entries that this session's messages name."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from scratchy.core.messages import ToolSpec
@@ -28,7 +28,7 @@ class ScratchpadRead:
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         return Effect(arguments["id"], f"read {arguments['id']} of the scratchpad", "this entry", arguments["id"], True)
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         entry, offset = arguments["id"], int(arguments.get("offset", 0))
         if not self._mentioned(entry):
             raise ToolError(f"The scratchpad of this session has no entry {entry!r}.")
@@ -54,7 +54,7 @@ class ScratchpadList:
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         return Effect("", "list the scratchpad", "this list", "", True)
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         rows = [row for row in self._scratchpad.list() if self._mentioned(row["id"])][:100]
         lines = [f"{row['id']}  {row['type']}  {row['size']} bytes  from {row['tool']}" for row in rows]
         yield ToolResult("\n".join(lines) or "The scratchpad of this session is empty.")

@@ -6,10 +6,10 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import scratchy
 from scratchy.core.messages import ToolSpec
@@ -43,7 +43,7 @@ class ListFiles:
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         return reading(self._permissions, arguments.get("directory", "."), "list")
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         folder = self._permissions.resolve(arguments.get("directory", "."))
         if not folder.is_dir():
             raise ToolError(f"{folder} is not a folder.")
@@ -76,7 +76,7 @@ class SearchFiles:
             f"{self._wanted(arguments)!r} in {directory}", effect.preview, effect.scope, effect.target, effect.free
         )
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         wanted, folder = self._wanted(arguments), self._permissions.resolve(arguments.get("directory", "."))
         if not folder.exists():
             raise ToolError(f"{folder} does not exist.")
@@ -143,7 +143,7 @@ def python_job(module: str, request: Mapping[str, Any], seconds: float, limit: i
 
 async def finished(job: Job) -> Ended:
     ended = Ended("", 1, "exit")
-    async with aclosing(cast("Any", run_job(job))) as pieces:
+    async with aclosing(run_job(job)) as pieces:
         async for piece in pieces:
             ended = piece if isinstance(piece, Ended) else ended
     return ended

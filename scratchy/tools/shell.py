@@ -6,10 +6,10 @@ What runs has the user's full rights: no sandbox is claimed, the person's yes is
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from scratchy.core.messages import ToolSpec
 from scratchy.core.ports import Effect, ToolError, ToolResult
@@ -41,9 +41,9 @@ class ExecuteCommand:
         preview = f"in {folder} (at most {timeout} s):\n{command}"
         return Effect(_first_line(command), preview, "this command", f"{folder}\0{command}")
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         job = Job(_shell(arguments["command"]), self._folder(arguments), float(arguments.get("timeout", 300)))
-        async with aclosing(cast("Any", _told(job))) as pieces:
+        async with aclosing(_told(job)) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -72,7 +72,7 @@ class CodeExecute:
         preview = f"Python in {folder} (at most {int(arguments.get('timeout', 60))} s):\n{code}"
         return Effect(f"Python: {_first_line(code)}", preview, "this code", f"{folder}\0{code}")
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         # A program read from stdin has no limit of length and leaves no file behind; it is read whole before it runs.
         code = arguments["code"].encode("utf-8")
         job = Job(
@@ -82,14 +82,14 @@ class CodeExecute:
             stdin=code,
             extra={"PYTHONIOENCODING": "utf-8"},
         )
-        async with aclosing(cast("Any", _told(job))) as pieces:
+        async with aclosing(_told(job)) as pieces:
             async for piece in pieces:
                 yield piece
 
 
-async def _told(job: Job) -> AsyncIterator[str | ToolResult]:
+async def _told(job: Job) -> AsyncGenerator[str | ToolResult, None]:
     """Runs it; the last is the result, in words for the model."""
-    async with aclosing(cast("Any", run_job(job))) as pieces:
+    async with aclosing(run_job(job)) as pieces:
         async for piece in pieces:
             yield _result(piece, job) if isinstance(piece, Ended) else piece
 

@@ -72,7 +72,7 @@ def write_whole(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, data, 0o666 & ~_umask())
         return
-    if not os.access(path, os.W_OK):
+    if not os.access(path, os.W_OK):  # a rename would not ask
         raise PermissionError(13, "The file is read-only", str(path))
     replace_file(path, data, stat.S_IMODE(known.st_mode))
     if hasattr(os, "chown") and path.stat()[4:6] != (known.st_uid, known.st_gid):

@@ -4,7 +4,7 @@ Not here: what the tools do (a file each), and asking the person (the loop).
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, cast
@@ -68,13 +68,13 @@ class Tools:
         if effect is not None:
             self._permissions.remember(call["function"]["name"], effect)
 
-    async def run(self, call: ToolCall) -> AsyncIterator[ToolOutput | ToolResult]:
+    async def run(self, call: ToolCall) -> AsyncGenerator[ToolOutput | ToolResult, None]:
         keys = key_values(self._keys)
         redactor = Redactor(keys)
         result: ToolResult | None = None
         try:
             tool, arguments = self._parse(call)
-            async with aclosing(cast("Any", tool.run(arguments))) as pieces:
+            async with aclosing(tool.run(arguments)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, ToolResult):
                         result = piece

@@ -4,7 +4,7 @@ in a child process (web_child.py). So the heavy libraries cost no start-up, and 
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +30,7 @@ class WebSearch:
         query = arguments["query"]
         return Effect(query, f"send to web search engines:\n{query}", "this search", query)
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         if not arguments["query"].strip():
             raise ToolError("The query is empty.")
         yield await _asked({"do": "search", "query": arguments["query"]}, _SEARCH_SECONDS)
@@ -54,7 +54,7 @@ class UrlFetch:
         url = arguments["url"]
         return Effect(url, f"fetch {url}", "this host", _host(url))
 
-    async def run(self, arguments: Mapping[str, Any]) -> AsyncIterator[str | ToolResult]:
+    async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         yield await _asked({"do": "fetch", "url": arguments["url"], "allowed": self._allowed}, _FETCH_SECONDS)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from bs4 import BeautifulSoup
-from ddgs import DDGS
+from ddgs import DDGS  # pyright: ignore[reportUnknownVariableType]
 from ddgs.exceptions import DDGSException
 from markdownify import MarkdownConverter
 
