@@ -69,6 +69,10 @@ class OpenAIProvider:
         return self._tools
 
     @property
+    def base_url(self) -> str:
+        return self._http.base_url
+
+    @property
     def window(self) -> int | None:
         return self._window
 
