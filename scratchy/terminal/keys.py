@@ -1,0 +1,150 @@
+"""The keys of the prompt. Those of readline stay what they are; here stand only ours.
+
+Not here: what a key sets in motion (repl answers the `Actions`), the keys of an approval (approve).
+"""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prompt_toolkit.application import in_terminal
+from prompt_toolkit.filters import Condition, has_focus, is_searching
+from prompt_toolkit.key_binding import KeyPressEvent
+from prompt_toolkit.keys import Keys
+
+from scratchy.terminal.pastes import Pastes
+from scratchy.terminal.screen import Screen
+
+_AHEAD = 0.05
+"""Seconds after the first paint in which a line feed is an Enter: it was typed when the terminal was still cooked."""
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What the keys need of the program. `busy`: a turn runs."""
+
+    send: Callable[[str], None]
+    interrupt: Callable[[], None]
+    cancel: Callable[[], None]
+    end: Callable[[], None]
+    expand: Callable[[], None]
+    busy: Callable[[], bool]
+
+
+def bind_keys(screen: Screen, actions: Actions, pastes: Pastes) -> None:
+    """Add our keys to the screen's."""
+    _bind_sending(screen, actions)
+    _bind_interrupting(screen, actions)
+    _bind_tools(screen, actions, pastes)
+
+
+def _bind_sending(screen: Screen, actions: Actions) -> None:
+    typing = has_focus(screen.buffer) & ~is_searching
+    started: list[float] = []
+    screen.app.after_render += lambda _: started.append(time.monotonic()) if not started else None
+
+    def send() -> None:
+        buffer = screen.buffer
+        text = buffer.text
+        if buffer.document.text_before_cursor.endswith("\\") and not buffer.document.text_after_cursor:
+            buffer.delete_before_cursor()
+            buffer.newline(copy_margin=False)
+        elif text.strip():
+            buffer.reset(append_to_history=False)
+            actions.send(text)
+        elif text:
+            buffer.reset()
+        else:
+            actions.send("")
+
+    @screen.keys.add("enter", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        send()
+
+    @screen.keys.add("c-j", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        if started and time.monotonic() - started[0] < _AHEAD:
+            send()
+        else:
+            screen.buffer.newline(copy_margin=False)
+
+    @screen.keys.add("escape", "enter", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        screen.buffer.newline(copy_margin=False)
+
+
+def _bind_interrupting(screen: Screen, actions: Actions) -> None:
+    typing = has_focus(screen.buffer)
+
+    @screen.keys.add("escape", filter=typing & ~is_searching & Condition(actions.busy))
+    def _(event: KeyPressEvent) -> None:
+        actions.interrupt()
+
+    @screen.keys.add("c-c", filter=~is_searching)
+    @screen.keys.add("<sigint>")
+    def _(event: KeyPressEvent) -> None:
+        actions.cancel()
+
+    @screen.keys.add("c-d", filter=typing & Condition(lambda: not screen.buffer.text))
+    def _(event: KeyPressEvent) -> None:
+        actions.end()
+
+
+def _bind_tools(screen: Screen, actions: Actions, pastes: Pastes) -> None:
+    typing = has_focus(screen.buffer) & ~is_searching
+
+    @screen.keys.add(Keys.BracketedPaste, filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        screen.buffer.insert_text(pastes.shown(event.data))
+
+    @screen.keys.add("c-o", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        actions.expand()
+
+    @screen.keys.add("c-g", filter=typing)
+    @screen.keys.add("c-x", "c-e", filter=typing)
+    def _(event: KeyPressEvent) -> None:
+        event.app.create_background_task(_edit(screen, pastes))
+
+    @screen.keys.add("c-z", filter=Condition(lambda: hasattr(signal, "SIGTSTP")))
+    def _(event: KeyPressEvent) -> None:
+        event.app.suspend_to_background()
+
+
+async def _edit(screen: Screen, pastes: Pastes) -> None:
+    """The input in the person's editor; what it saved is the input, not sent."""
+    handle, name = tempfile.mkstemp(suffix=".md", prefix="scratchy-")
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(pastes.expanded(screen.buffer.text))
+        async with in_terminal():
+            screen.away = True
+            failure = _run_editor(path)
+        text = path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
+    finally:
+        screen.away = False
+        path.unlink(missing_ok=True)
+    if failure:
+        screen.live.note = failure
+    else:
+        screen.buffer.text = text
+        screen.buffer.cursor_position = len(text)
+    screen.refresh()
+
+
+def _run_editor(path: Path) -> str:
+    fallback = "notepad" if sys.platform == "win32" else "vi"
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or fallback
+    try:
+        code = subprocess.call([*shlex.split(command), str(path)])
+    except (OSError, ValueError) as error:
+        return f"The editor '{command}' could not be started: {error}. Set EDITOR to one that can."
+    return f"The editor '{command}' ended with code {code}; the input is unchanged." if code else ""

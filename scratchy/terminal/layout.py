@@ -1,0 +1,125 @@
+"""The live part above the input, as rows of styled text: what is being written, what runs, what waits. Pure.
+
+Not here: when it is drawn (screen) and who fills it (turns, approve, repl).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from prompt_toolkit.utils import get_cwidth
+
+from scratchy.core.text import clean
+from scratchy.terminal.lines import one_line
+
+Row = list[tuple[str, str]]
+
+TAIL_ROWS = 6
+OUTPUT_ROWS = 3
+QUEUE_ROWS = 3
+_FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+@dataclass
+class Running:
+    """A tool call on its way; `output` is the end of what it printed."""
+
+    name: str
+    summary: str
+    output: str = ""
+
+
+@dataclass
+class Live:
+    """What stands above the input. `since` is the start of the work on a monotonic clock, None when nothing works;
+    `wait_until` the end of a pause before a retry."""
+
+    tail: str = ""
+    status: str = ""
+    since: float | None = None
+    wait_until: float | None = None
+    running: dict[str, Running] = field(default_factory=dict[str, Running])
+    queue: Sequence[str] = ()
+    unsaved: str = ""
+    note: str = ""
+    question: str = ""
+
+
+def rows(live: Live, now: float, width: int, height: int) -> list[Row]:
+    """At most `height` rows of `width` columns, the most urgent kept."""
+    lower = [*_running(live, width), *_status(live, now, width), *_queue(live, width), *_standing(live, width)]
+    room = min(TAIL_ROWS, max(height - len(lower), 1))
+    tail = [[("", line)] for line in last_rows(live.tail, width, room)]
+    return [*tail, *lower][-max(height, 1) :]
+
+
+def _status(live: Live, now: float, width: int) -> list[Row]:
+    if live.since is None:
+        return []
+    frame = _FRAMES[int(now * 8) % len(_FRAMES)]
+    status = live.status
+    if live.wait_until is not None:
+        status = f"{status}, again in {max(0, round(live.wait_until - now))} s"
+    seconds = int(now - live.since)
+    elapsed = f"{seconds} s" if seconds < 60 else f"{seconds // 60} min {seconds % 60} s"
+    rest = f" · {elapsed} · Esc to interrupt"
+    return [[("class:spinner", frame + " "), ("class:dim", clip(status, width - len(rest) - 2) + rest)]]
+
+
+def _running(live: Live, width: int) -> list[Row]:
+    out: list[Row] = []
+    for tool in live.running.values():
+        out.append([("class:tool", clip(f"▸ {one_line(tool.name)} {one_line(tool.summary)}", width))])
+        out += [[("class:dim", "  " + line)] for line in last_rows(tool.output, width - 2, OUTPUT_ROWS)]
+    return out[-8:]
+
+
+def _queue(live: Live, width: int) -> list[Row]:
+    shown: list[Row] = [[("class:queue", clip(f"queued: {one_line(line)}", width))] for line in live.queue[:QUEUE_ROWS]]
+    more = len(live.queue) - QUEUE_ROWS
+    return [*shown, [("class:queue", f"… and {more} more")]] if more > 0 else shown
+
+
+def _standing(live: Live, width: int) -> list[Row]:
+    out: list[Row] = []
+    if live.unsaved:
+        out.append([("class:error", clip(f"not saved: {one_line(live.unsaved)}", width))])
+    if live.question:
+        out += [[("class:question", line)] for line in wrapped(live.question, width)]
+    if live.note:
+        out.append([("class:dim", clip(live.note, width))])
+    return out
+
+
+def last_rows(text: str, width: int, count: int) -> list[str]:
+    """The last `count` screen rows of `text`, harmless, long lines broken; looks at no more of it than it needs."""
+    if not text:
+        return []
+    text = text[-(width + 1) * (count + 1) * 2 :]
+    out: list[str] = []
+    for line in clean(text).rstrip("\n").split("\n")[-count:]:
+        out += wrapped(line, width)
+    return out[-count:]
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """`line` in rows of at most `width` cells, broken at any character; an empty line is one empty row."""
+    line = line.expandtabs(4)
+    if line.isascii():
+        return [line[at : at + width] for at in range(0, len(line), width)] or [""]
+    out: list[str] = []
+    row, room = "", width
+    for char in line:
+        cells = get_cwidth(char)
+        if cells > room:
+            out.append(row)
+            row, room = "", width
+        row += char
+        room -= cells
+    return [*out, row]
+
+
+def clip(line: str, width: int) -> str:
+    """`line`, or its beginning and an ellipsis."""
+    if get_cwidth(line) <= width:
+        return line
+    return wrapped(line, max(width - 1, 1))[0] + "…"

@@ -1,0 +1,78 @@
+"""The short lines around an answer: prompt, header, tool call, notice, error, the preview of an approval. No rich.
+
+All take text as a model or tool wrote it and make it harmless. Not here: Markdown (render), the live part (layout).
+"""
+
+import os
+
+from scratchy.core.text import clean, reveal
+
+BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
+COLOURED = not os.environ.get("NO_COLOR")
+
+
+def paint(text: str, *codes: str) -> str:
+    """`text` in these SGR codes; under NO_COLOR the colours among them are left out."""
+    kept = [code for code in codes if COLOURED or len(code) == 1]
+    return f"\x1b[{';'.join(kept)}m{text}\x1b[0m" if kept and text else text
+
+
+def dimmed(text: str) -> str:
+    """Painted lines, each as a whole less bright."""
+    lines = text.removesuffix("\n").split("\n")
+    return "".join("\x1b[2m" + line.replace("\x1b[0m", "\x1b[0;2m") + "\x1b[0m\n" if line else "\n" for line in lines)
+
+
+def user_lines(prompt: str, text: str) -> str:
+    return paint(prompt, BOLD, CYAN) + clean(text) + "\n"
+
+
+def header(session_id: str) -> str:
+    return paint(f"[{reveal(session_id)}] 🤖 Assistant:", BOLD, GREEN) + "\n"
+
+
+def notice(text: str) -> str:
+    return paint(clean(text), DIM) + "\n"
+
+
+def error(text: str) -> str:
+    return paint(clean(text), RED) + "\n"
+
+
+def one_line(text: str) -> str:
+    """All of `text` on one line, harmless."""
+    return " ".join(clean(text).split())
+
+
+def duration(milliseconds: int) -> str:
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return f"{milliseconds} ms" if milliseconds < 1000 else f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
+def tool_line(name: str, summary: str, is_error: bool, milliseconds: int | None) -> str:
+    """A finished tool call: `✓ read_file notes.txt · 12 ms`."""
+    what = one_line(name)
+    rest = one_line(summary)
+    rest = rest.removeprefix(what).lstrip() if rest.startswith(f"{what} ") else rest
+    mark = paint("✗", RED) if is_error else paint("✓", GREEN)
+    end = ["failed"] if is_error else []
+    end += [duration(milliseconds)] if milliseconds is not None else []
+    return f"{mark} {paint(what, BOLD)} {rest} {paint('· ' + ' · '.join(end), DIM) if end else ''}".rstrip() + "\n"
+
+
+def approval_lines(name: str, preview: str) -> str:
+    """What is asked for. The whole and exact effect of a call: what hides is escaped, nothing is shortened; a diff is coloured."""
+    shown = reveal(preview.removesuffix("\n")).split("\n")
+    is_diff = any(line.startswith("@@ ") for line in shown)
+    edge = paint("│", DIM)
+    title = paint(f"The model asks to run {reveal(name)}:", BOLD)
+    return f"{title}\n" + "".join(f"{edge} {_diff_line(line) if is_diff else line}\n" for line in shown)
+
+
+def _diff_line(line: str) -> str:
+    if line.startswith(("+++", "---")):
+        return paint(line, BOLD)
+    codes = {"+": GREEN, "-": RED, "@": CYAN}
+    return paint(line, codes[line[0]]) if line[:1] in codes else line

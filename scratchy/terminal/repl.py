@@ -1,0 +1,413 @@
+"""The terminal's read-eval-print loop: what happens with a line, one after the other, while the prompt stays usable.
+
+On the way to the first prompt this imports prompt_toolkit and light modules only; rich and the rest come after it.
+Not here: drawing (screen), keys (keys), the look of a turn (turns), what a command does (scratchy.commands).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scratchy.core.errors import ProviderError, ScratchyError
+from scratchy.core.events import ApprovalRequested, Event, TextDelta
+from scratchy.core.text import clean, reveal
+from scratchy.terminal.approve import Approver
+from scratchy.terminal.boot import Boot, Commands
+from scratchy.terminal.completion import CommandCompleter
+from scratchy.terminal.history import FileHistory
+from scratchy.terminal.keys import Actions, bind_keys
+from scratchy.terminal.lines import error, notice, user_lines
+from scratchy.terminal.pastes import Pastes
+from scratchy.terminal.screen import Screen
+
+if TYPE_CHECKING:
+    from scratchy.commands import Desk, Outcome
+    from scratchy.sessions.conversation import Conversation
+    from scratchy.terminal.show import Show
+    from scratchy.terminal.turns import TurnView
+
+_log = logging.getLogger(__name__)
+
+TWICE = 2.0
+"""Seconds within which a second Ctrl-C quits."""
+_HEAD_START = 0.1  # seconds after the first paint in which keys have the processor to themselves
+_SLICE = 0.01  # seconds after which a stream that never waits lets keys and redraws in
+_RECENT = 6
+
+
+def run(boot: Boot) -> int:
+    """Run until the person leaves; the exit code. Raises what `boot.make_desk` raises, the terminal as it was found."""
+    for line in boot.greeting:
+        sys.stdout.write(notice(line))
+    sys.stdout.flush()
+    return asyncio.run(Repl(boot).run())
+
+
+class Repl:
+    """One run of the terminal: the desk, the waiting lines, and the one task that works."""
+
+    def __init__(self, boot: Boot) -> None:
+        self._boot = boot
+        self._desk: Desk | None = None
+        self._commands = boot.commands
+        self._show: Show | None = None
+        self._lines: deque[str] = deque([boot.first_line] if boot.first_line else [])
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._in_turn = False
+        self._stopping = False
+        self._leaving = False
+        self._beside: set[asyncio.Task[None]] = set()
+        self._last_cancel = -TWICE
+        self._last_output = ""
+        self._pastes = Pastes()
+        self._history = FileHistory(boot.history_file)
+        completer = CommandCompleter(self._command_names, self._session_ids, self._model_names)
+        self._screen = Screen(self._prompt, self._history, completer)
+        self._approver = Approver(self._screen)
+        actions = Actions(self._send, self._interrupt, self._cancel, self._end, self._expand, self._busy)
+        bind_keys(self._screen, actions, self._pastes)
+
+    async def run(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._crashed)
+        self._watch_signals()
+        app = self._screen.app
+        work: list[asyncio.Task[None]] = []
+        try:
+            code = await app.run_async(
+                pre_run=lambda: work.append(asyncio.create_task(self._work())), set_exception_handler=False
+            )
+        except (EOFError, OSError) as gone:  # the terminal went away
+            if work and work[0].done() and work[0].exception() is gone:
+                raise
+            code = 128 + 1
+        finally:
+            await self._stop_task()
+            for task in work:
+                task.cancel()
+                await asyncio.wait([task])
+            if self._desk is not None:
+                await self._desk.close()
+        with contextlib.suppress(OSError):
+            self._say_goodbye()
+        return code
+
+    def _say_goodbye(self) -> None:
+        resume = self._boot.resume_line(self._session_id)
+        sys.stdout.write(self._screen.left_over() + (notice(f"Resume with: {resume}") if resume else ""))
+        sys.stdout.flush()
+
+    # -- one line after the other
+
+    async def _work(self) -> None:
+        """Everything after the first paint; its failure ends the program."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _HEAD_START)
+            self._show, self._commands = await asyncio.to_thread(_load, self._commands)
+            self._desk = await self._boot.make_desk(self._say)
+            self._show_recent()
+            self._show_standing()
+            while True:
+                while not self._lines:
+                    self._wake.clear()
+                    await self._wake.wait()
+                line = self._pastes.expanded(self._lines.popleft())
+                await self._run_alone(self._command(line) if line.startswith("/") else self._turn(line))
+                self._show_standing()
+        except Exception as failure:
+            if self._screen.app.is_running and not self._screen.app.is_done:
+                self._screen.app.exit(exception=failure)
+            raise
+
+    async def _run_alone(self, work: Coroutine[Any, Any, None]) -> None:
+        self._stopping = False
+        self._task = asyncio.create_task(work)
+        try:
+            await asyncio.wait([self._task])
+            self._task.result()
+        finally:
+            self._task = None
+
+    async def _command(self, line: str, *, busy: bool = False) -> None:
+        desk, screen = self._ready_desk(), self._screen
+        screen.write(user_lines(self._prompt(), line))
+        assert self._commands is not None
+        work = asyncio.ensure_future(self._commands.dispatch(desk, line, busy=busy))
+        try:
+            done, _ = await asyncio.wait([work], timeout=0.3)
+            if not done and not busy:
+                screen.live.status, screen.live.since = line, time.monotonic()
+                screen.move()
+            outcome = await work
+        except asyncio.CancelledError:
+            work.cancel()
+            await asyncio.wait([work])
+            screen.write(notice("Interrupted."))
+            return
+        except Exception as failure:
+            _log.exception("command failed")
+            screen.write(error(f"The command failed: {failure}"))
+            return
+        finally:
+            if not busy:
+                screen.live.status, screen.live.since = "", None
+                screen.rest()
+        self._show_outcome(outcome)
+
+    async def _turn(self, line: str) -> None:
+        conversation, screen = self._ready_desk().conversation, self._screen
+        screen.write(user_lines(self._prompt(), line))
+        conversation.approve = self._approver
+        view = self._ready_show().turn(screen.live, conversation.session_id)
+        screen.on_tick = lambda: view.flush(screen.width)
+        self._in_turn = True
+        screen.move()
+        try:
+            await self._follow(conversation, line, view)
+            view.finish()
+            while view.pending:
+                screen.write(view.flush(screen.width))
+                screen.draw()
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            view.interrupted()
+        finally:
+            self._in_turn = False
+            screen.write(view.flush(screen.width, float("inf")) + "\n")
+            view.close()
+            screen.on_tick = str
+            screen.live.unsaved = conversation.unsaved
+            self._last_output = view.last_output or self._last_output
+            screen.rest()
+
+    async def _follow(self, conversation: Conversation, line: str, view: TurnView) -> None:
+        """Show the events of one turn. A failure is shown too, and brings what waits back to the prompt."""
+        seen = False
+        try:
+            async with contextlib.aclosing(conversation.turn(line)) as events:
+                yielded = time.monotonic()
+                async for event in events:
+                    seen = True
+                    if type(event) is TextDelta:
+                        view.delta(event.text)
+                    else:
+                        self._show_event(event, view)
+                    if (now := time.monotonic()) - yielded > _SLICE:
+                        await asyncio.sleep(0)
+                        yielded = now
+        except ProviderError as failure:
+            kept = "" if "message is kept" in str(failure) else " (your message is kept)"
+            view.fail(f"{failure}{kept}")
+            self._bring_back()
+        except (ScratchyError, OSError) as failure:
+            if seen:
+                view.fail(f"The turn failed: {failure}")
+            else:
+                view.fail(f"Not sent: {_reason(failure)}. Your line is back in the prompt.")
+            self._bring_back("" if seen else line)
+        except asyncio.CancelledError:
+            if not seen:
+                self._bring_back(line)
+            raise
+        except Exception as failure:
+            _log.exception("turn failed")
+            view.fail(f"The turn failed: {type(failure).__name__}: {failure}")
+            self._bring_back()
+
+    def _show_event(self, event: Event, view: TurnView) -> None:
+        view.show(event)
+        if isinstance(event, ApprovalRequested):  # its preview must stand above the question
+            self._screen.write(view.flush(self._screen.width, float("inf")))
+
+    def _show_outcome(self, outcome: Outcome) -> None:
+        screen = self._screen
+        if outcome.text and outcome.markdown:
+            screen.write(self._ready_show().markdown(outcome.text, screen.width))
+        elif outcome.text:
+            screen.write(clean(outcome.text).removesuffix("\n") + "\n")
+        if outcome.copy is not None:
+            screen.copy(outcome.copy)
+        if outcome.switched:
+            self._show_recent()
+        if outcome.quit:
+            self._leave(0)
+
+    def _show_recent(self) -> None:
+        messages = self._ready_desk().conversation.recent(_RECENT)
+        self._screen.write(self._ready_show().recent(messages, self._session_id, self._screen.width))
+
+    def _show_standing(self) -> None:
+        """What holds between turns: the queue, and whether the last save failed."""
+        live = self._screen.live
+        live.queue = list(self._lines)
+        live.unsaved = self._ready_desk().conversation.unsaved
+        self._screen.refresh()
+
+    # -- what keys ask for
+
+    def _send(self, text: str) -> None:
+        if not text:
+            return
+        line = self._pastes.expanded(text)
+        self._history.append_string(line)
+        if line.startswith("/") and self._in_turn:
+            command = self._loop.create_task(self._command(line, busy=True))
+            self._beside.add(command)
+            command.add_done_callback(self._beside.discard)
+            return
+        self._lines.append(text)
+        self._wake.set()
+        if self._desk is None or self._task is not None:
+            self._screen.live.queue = list(self._lines)
+            self._screen.refresh()
+
+    def _busy(self) -> bool:
+        return self._task is not None
+
+    def _interrupt(self) -> None:
+        """Stop what runs; what waits comes back to the prompt."""
+        self._bring_back()
+        if self._task is not None and not self._stopping:
+            self._stopping = True
+            self._screen.live.status = "stopping"
+            self._task.cancel()
+
+    def _bring_back(self, *first: str) -> None:
+        buffer = self._screen.buffer
+        lines = [*(line for line in first if line), *self._lines, *([buffer.text] if buffer.text else [])]
+        self._lines.clear()
+        self._screen.live.queue = ()
+        text = "\n".join(lines)
+        if text != buffer.text:
+            buffer.text = text
+            buffer.cursor_position = len(text)
+        self._screen.refresh()
+
+    def _cancel(self) -> None:
+        now = time.monotonic()
+        if now - self._last_cancel < TWICE:
+            self._leave(0)
+            return
+        self._last_cancel = now
+        if self._task is not None:
+            self._interrupt()
+        elif self._lines:
+            self._bring_back()
+        else:
+            self._screen.buffer.reset()
+        self._say_briefly("Press Ctrl-C again to quit.")
+
+    def _end(self) -> None:
+        if self._task is None:
+            self._leave(0)
+        else:
+            self._say_briefly("Something runs: Esc interrupts it, Ctrl-C twice quits.")
+
+    def _expand(self) -> None:
+        text = self._last_output
+        self._screen.write(clean(text).removesuffix("\n") + "\n" if text else notice("No tool has run yet."))
+
+    def _say(self, text: str) -> None:
+        """One line above the prompt, from any thread, at any time."""
+        self._loop.call_soon_threadsafe(self._screen.write, notice(text))
+
+    def _say_briefly(self, note: str) -> None:
+        self._screen.live.note = note
+        self._screen.refresh()
+        self._loop.call_later(TWICE, self._forget, note)
+
+    def _forget(self, note: str) -> None:
+        if self._screen.live.note == note:
+            self._screen.live.note = ""
+            self._screen.refresh()
+
+    # -- the end
+
+    def _leave(self, code: int) -> None:
+        if not self._leaving:
+            self._leaving = True
+            task = self._loop.create_task(self._leave_with(code))
+            self._beside.add(task)
+
+    async def _leave_with(self, code: int) -> None:
+        await self._stop_task()
+        self._screen.draw()
+        app = self._screen.app
+        if app.is_running and not app.is_done:
+            app.exit(result=code)
+
+    async def _stop_task(self) -> None:
+        """Cancel what runs and wait until its partial answer is stored."""
+        task = self._task
+        if task is not None and not task.done():
+            if not self._stopping:
+                self._stopping = True
+                task.cancel()
+            await asyncio.wait([task])
+
+    def _watch_signals(self) -> None:
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None:
+                with contextlib.suppress(NotImplementedError):  # Windows
+                    self._loop.add_signal_handler(number, self._leave, 128 + number)
+
+    def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        failure = context.get("exception")
+        if isinstance(failure, OSError):  # the terminal went away
+            self._leave(128 + 1)
+        else:
+            _log.error("unexpected: %s", context.get("message"), exc_info=failure)
+
+    # -- small things
+
+    def _prompt(self) -> str:
+        marks = f"{self._boot.marks} " if self._boot.marks else ""
+        return f"[{reveal(self._session_id)}] {marks}You: "
+
+    @property
+    def _session_id(self) -> str:
+        return self._desk.conversation.session_id if self._desk else self._boot.session_id
+
+    def _ready_desk(self) -> Desk:
+        assert self._desk is not None
+        return self._desk
+
+    def _ready_show(self) -> Show:
+        assert self._show is not None
+        return self._show
+
+    def _command_names(self) -> Sequence[str]:
+        return self._commands.names() if self._commands else ()
+
+    def _session_ids(self) -> Sequence[str]:
+        return self._desk.session_ids() if self._desk else ()
+
+    async def _model_names(self) -> Sequence[str]:
+        return await self._desk.model_names() if self._desk else ()
+
+
+def _load(commands: Commands | None) -> tuple[Show, Commands]:
+    """What is too heavy for the way to the first prompt; called in a thread, so that keys echo meanwhile."""
+    from scratchy.terminal.show import Show
+
+    if commands is None:
+        from scratchy.commands import command_names, dispatch
+
+        commands = Commands(dispatch, command_names)
+    return Show(), commands
+
+
+def _reason(failure: Exception) -> str:
+    """Why a line could not be stored, in the words that the session's own errors use."""
+    return (failure.strerror or str(failure)) if isinstance(failure, OSError) else str(failure)

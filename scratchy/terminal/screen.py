@@ -1,0 +1,265 @@
+"""The one drawer: a prompt_toolkit application with the live part above the input, and whole lines written above both.
+
+Everything that is seen passes `Screen.write` (once, into the scrollback) or `Screen.live` (redrawn). The redraws that
+nobody's key asked for come from one timer, at most 15 times a second and only while something moves.
+Not here: what keys do (keys), what is shown of a turn (turns), what happens with a line (repl).
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import Completer
+from prompt_toolkit.filters import Condition, has_focus
+from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import History
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.keys import Keys
+from prompt_toolkit.layout import (
+    BufferControl,
+    ConditionalContainer,
+    Dimension,
+    FormattedTextControl,
+    HSplit,
+    Layout,
+    VerticalAlign,
+    VSplit,
+    Window,
+)
+from prompt_toolkit.layout.menus import CompletionsMenu
+from prompt_toolkit.layout.processors import (
+    BeforeInput,
+    HighlightIncrementalSearchProcessor,
+    HighlightSelectionProcessor,
+)
+from prompt_toolkit.output import ColorDepth, Output
+from prompt_toolkit.output.defaults import create_output
+from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.styles import Style
+from prompt_toolkit.widgets import SearchToolbar
+
+from scratchy.terminal.layout import Live, rows
+
+FRAME = 1 / 15  # seconds between two redraws of our own
+ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a frame stay under 100 ms
+
+_STYLE = Style.from_dict(
+    {
+        "prompt": "bold ansicyan",
+        "dim": "ansibrightblack",
+        "spinner": "ansicyan",
+        "tool": "ansiyellow",
+        "queue": "ansibrightblack italic",
+        "error": "ansired",
+        "question": "bold",
+        "completion-menu": "noinherit",
+        "completion-menu.completion": "noinherit ansibrightblack",
+        "completion-menu.completion.current": "noinherit reverse",
+        "scrollbar.background": "noinherit",
+        "scrollbar.button": "noinherit reverse",
+    }
+)
+
+
+class _Frames(Vt100_Output):
+    """Writes what belongs together in one piece, so that no half-drawn screen is ever seen."""
+
+    held = False
+
+    def flush(self) -> None:
+        if not self.held:
+            super().flush()
+
+
+def _open_output() -> Output:
+    if sys.platform == "win32":
+        return create_output()
+    # The cursor's position is never asked for: all drawing is relative, so nothing ever waits for an answer.
+    depth = ColorDepth.from_env()
+    output = _Frames.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=depth)
+    output.enable_cpr = False
+    return output
+
+
+class Screen:
+    """`prompt` gives the text before the input; `on_tick` what is to be written with the next frame."""
+
+    def __init__(self, prompt: Callable[[], str], history: History, completer: Completer) -> None:
+        self.prompt = prompt
+        self.live = Live()
+        self.on_tick: Callable[[], str] = str
+        self.keys = KeyBindings()
+        self.question_keys = KeyBindings()
+        self.asking = False
+        self.away = False
+        self.buffer = Buffer(
+            history=history, completer=completer, multiline=True, complete_while_typing=False, name="input"
+        )
+        self.word = Buffer(multiline=False, name="word")
+        self._pending: list[str] = []
+        self._flush_planned = False
+        self._ticker: asyncio.Task[None] | None = None
+        self._rows: list[list[tuple[str, str]]] = []
+        self._output = _open_output()
+        self.app: Application[int] = self._application()
+
+    # -- what others call
+
+    @property
+    def width(self) -> int:
+        return self._output.get_size().columns
+
+    def write(self, text: str) -> None:
+        """Whole lines (ending in a newline) for the scrollback, above the prompt, soon and in order."""
+        if text:
+            self._pending.append(text)
+            self._plan_flush()
+
+    def refresh(self) -> None:
+        """The live part has changed: show it soon."""
+        self._plan_flush()
+
+    def move(self) -> None:
+        """Something moves from now on: redraw by the timer until `rest`."""
+        if self._ticker is None:
+            self._ticker = asyncio.get_running_loop().create_task(self._tick())
+
+    def rest(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+        self.refresh()
+
+    def draw(self) -> None:
+        """Write what is pending and redraw the live part where it changed, now, in one piece."""
+        self._flush_planned = False
+        if self.away or not self.app.is_running or self.app.is_done:
+            return
+        text = "".join(self._pending)
+        self._pending.clear()
+        fresh = self._live_rows()
+        if not text and fresh == self._rows:
+            return
+        shrinks = len(fresh) < len(self._rows)
+        self._rows = fresh
+        self._hold(True)
+        try:
+            if text or shrinks:
+                self.app.renderer.erase()
+                self._output.write_raw(text.replace("\n", "\r\n"))
+            self.app.renderer.render(self.app, self.app.layout)
+        finally:
+            self._hold(False)
+
+    def ask(self, asking: bool) -> None:
+        """Show the question in place of the input, or the input again."""
+        self.asking = asking
+        self.app.layout.focus(self._question if asking else self.buffer)
+        self.refresh()
+
+    def ask_word(self) -> None:
+        """Read a line in place of the question."""
+        self.word.reset()
+        self.app.layout.focus(self.word)
+        self.refresh()
+
+    def copy(self, text: str) -> None:
+        """Into the clipboard, by the terminal (OSC 52) and by the system's own program where there is one."""
+        raise NotImplementedError
+
+    def left_over(self) -> str:
+        """What was still to be written when the application ended."""
+        text = "".join(self._pending)
+        self._pending.clear()
+        return text
+
+    # -- drawing
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(FRAME)
+            text = self.on_tick()
+            if text:
+                self._pending.append(text)
+            self.draw()
+
+    def _plan_flush(self) -> None:
+        if not self._flush_planned and self.app.is_running:
+            self._flush_planned = True
+            asyncio.get_running_loop().call_soon(self.draw)
+
+    def _hold(self, held: bool) -> None:
+        if isinstance(self._output, _Frames):
+            self._output.held = held
+        if not held:
+            self._output.flush()
+
+    def _live_rows(self) -> list[list[tuple[str, str]]]:
+        size = self._output.get_size()
+        return rows(self.live, time.monotonic(), max(size.columns - 1, 8), max(size.rows - 4, 2))
+
+    def _fragments(self) -> StyleAndTextTuples:
+        out: StyleAndTextTuples = []
+        for index, row in enumerate(self._rows):
+            out += [("", "\n"), *row] if index else row
+        return out
+
+    # -- the parts
+
+    def _application(self) -> Application[int]:
+        live = Window(FormattedTextControl(self._fragments), dont_extend_height=True)
+        search = SearchToolbar()
+        entry = Window(
+            BufferControl(
+                self.buffer,
+                input_processors=[
+                    HighlightIncrementalSearchProcessor(),
+                    HighlightSelectionProcessor(),
+                    BeforeInput(lambda: [("class:prompt", self.prompt())]),
+                ],
+                include_default_input_processors=False,
+                search_buffer_control=search.control,
+                preview_search=True,
+            ),
+            height=lambda: Dimension(min=1, max=max(self._output.get_size().rows // 2, 3)),
+            wrap_lines=True,
+            dont_extend_height=True,
+        )
+        self._question = Window(
+            FormattedTextControl("", focusable=True, show_cursor=False, key_bindings=self.question_keys), height=0
+        )
+        word = Window(
+            BufferControl(self.word, input_processors=[BeforeInput("No, because: ", "class:prompt")]),
+            height=1,
+            wrap_lines=False,
+        )
+        asking = Condition(lambda: self.asking)
+        menu = CompletionsMenu(max_height=8, scroll_offset=1, extra_filter=has_focus(self.buffer))
+        parts = [
+            ConditionalContainer(live, Condition(lambda: bool(self._rows))),
+            ConditionalContainer(entry, ~asking),
+            ConditionalContainer(self._question, asking),
+            ConditionalContainer(word, has_focus(self.word)),
+            VSplit([menu, Window(height=0)]),
+            search,
+        ]
+        app: Application[int] = Application(
+            layout=Layout(HSplit(parts, align=VerticalAlign.TOP), entry),
+            key_bindings=self.keys,
+            style=_STYLE,
+            output=self._output,
+            erase_when_done=True,
+            terminal_size_polling_interval=0.5 if sys.platform == "win32" else None,
+        )
+        app.ttimeoutlen = ESCAPE_WAIT
+        app.key_processor.after_key_press += self._choose_wait
+        return app
+
+    def _choose_wait(self, _: object) -> None:
+        """Esc waits briefly for what may follow it (Alt-Enter); Ctrl-X waits for a person."""
+        pressed = self.app.key_processor.key_buffer
+        self.app.timeoutlen = ESCAPE_WAIT if pressed and pressed[0].key == Keys.Escape else 1.0

@@ -1,0 +1,57 @@
+"""All that needs rich, behind one object that is made after the first prompt: turns, Markdown, the last exchanges."""
+
+from collections.abc import Mapping, Sequence
+
+from scratchy.core.messages import Message, ToolCall, calls_of, text_of
+from scratchy.terminal.layout import Live
+from scratchy.terminal.lines import COLOURED, dimmed, header, notice, tool_line, user_lines
+from scratchy.terminal.render import Renderer
+from scratchy.terminal.splitter import Splitter
+from scratchy.terminal.turns import TurnView
+
+_SHOWN = 12  # lines of a message in the last exchanges
+
+
+class Show:
+    """Holds the one renderer."""
+
+    def __init__(self) -> None:
+        self._renderer = Renderer(colour=COLOURED)
+
+    def turn(self, live: Live, session_id: str) -> TurnView:
+        return TurnView(live, self._renderer, session_id)
+
+    def markdown(self, text: str, width: int) -> str:
+        """A whole text, rendered."""
+        self._renderer.start()
+        splitter = Splitter()
+        blocks = [*splitter.feed(text), *splitter.finish()]
+        return "".join(self._renderer.block(block, width) for block in blocks)
+
+    def recent(self, messages: Sequence[Message], session_id: str, width: int) -> str:
+        """The last exchanges, dimmed: of long messages the end, of tool calls one line each. "" when there are none."""
+        results = {message["tool_call_id"]: message for message in messages if "tool_call_id" in message}
+        out: list[str] = []
+        for message in messages:
+            text = text_of(message).strip()
+            if message.get("role") == "user" and text:
+                out.append(_clipped(user_lines(f"[{session_id}] You: ", text)) + "\n")
+            elif message.get("role") == "assistant":
+                body = _clipped(self.markdown(text, width)) if text else ""
+                calls = "".join(_call_line(call, results) for call in calls_of(message))
+                out.append(header(session_id) + body + ("\n" if body and calls else "") + calls + "\n")
+        return dimmed("".join(out)) if out else ""
+
+
+def _call_line(call: ToolCall, results: Mapping[str, Message]) -> str:
+    result = results.get(call["id"])
+    is_error = bool(result and result.get("is_error"))
+    took = result.get("duration_ms") if result else None
+    milliseconds = took if isinstance(took, int) else None
+    return tool_line(call["function"]["name"], call["function"]["arguments"][:200], is_error, milliseconds)
+
+
+def _clipped(text: str) -> str:
+    lines = text.removesuffix("\n").split("\n")
+    hidden = len(lines) - _SHOWN
+    return notice(f"… {hidden} lines before") + "\n".join(lines[hidden:]) + "\n" if hidden > 1 else text

@@ -1,0 +1,174 @@
+"""What a turn looks like: one `match` over its events. Finished things go to the scrollback in order, the rest is live.
+
+Not here: running the turn (repl), the answer to an approval (approve).
+"""
+
+import time
+from collections import deque
+
+from scratchy.core.events import (
+    ApprovalRequested,
+    ContextTrimmed,
+    Event,
+    MessageAdded,
+    Notice,
+    RetryScheduled,
+    Saved,
+    SaveFailed,
+    StepStarted,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    TurnFinished,
+)
+from scratchy.core.messages import Message, text_of
+from scratchy.terminal.layout import TAIL_ROWS, Live, Running
+from scratchy.terminal.lines import approval_lines, error, header, notice, tool_line
+from scratchy.terminal.render import Renderer
+from scratchy.terminal.splitter import Block, Splitter
+
+_OUTPUT_KEPT = 2000
+_ENDS = {
+    "length": "The answer was cut: the model reached its limit of tokens.",
+    "steps": "Stopped at the limit of steps. Say “go on” to continue.",
+}
+
+
+class TurnView:
+    """Shows one turn. `flush` gives what is ready for the scrollback; `live` is kept up to date."""
+
+    def __init__(self, live: Live, renderer: Renderer, session_id: str) -> None:
+        self.last_output = ""
+        self._live = live
+        self._renderer = renderer
+        self._session_id = session_id
+        self._splitter = Splitter()
+        self._ready: deque[str] = deque()
+        self._streamed = False
+        self._shown = ""  # what was written last: "", "header", "text" or "lines"
+        self._had_text = False
+        self._summaries: dict[str, str] = {}
+        renderer.start()
+        live.status, live.since = "waiting for the model", time.monotonic()
+
+    # -- facts of the turn
+
+    def delta(self, text: str) -> None:
+        self._streamed = True
+        blocks = self._splitter.feed(text)
+        if blocks:
+            self._push_blocks(blocks)
+
+    def show(self, event: Event) -> None:
+        match event:
+            case TextDelta(text):
+                self.delta(text)
+            case StepStarted():
+                self._live.status, self._live.wait_until = "waiting for the model", None
+                self._streamed = False
+            case RetryScheduled(reason, delay):
+                self._live.status, self._live.wait_until = reason, time.monotonic() + delay
+            case MessageAdded(message):
+                self._message(message)
+            case ContextTrimmed(turns):
+                self._push_line(notice(f"The context is full: the oldest {turns} turns are left out of this request."))
+            case Notice(text):
+                self._push_line(notice(text))
+            case SaveFailed(reason):
+                self._live.unsaved = reason
+                self._push_line(error(f"not saved: {reason}"))
+            case Saved():
+                self._live.unsaved = ""
+                self._push_line(notice("Saved again."))
+            case TurnFinished(reason):
+                self.finish()
+                if reason in _ENDS:
+                    self._push_line(notice(_ENDS[reason]))
+            case _:
+                self._tool(event)
+
+    def fail(self, text: str) -> None:
+        self.finish()
+        self._push_line(error(text))
+
+    def interrupted(self) -> None:
+        self.finish()
+        self._push_line(notice("Interrupted."))
+
+    def finish(self) -> None:
+        """No more text will come for this message."""
+        self._push_blocks(self._splitter.finish())
+
+    def _message(self, message: Message) -> None:
+        if message.get("role") != "assistant":
+            return
+        if not self._streamed:
+            self.delta(text_of(message))
+        self.finish()
+
+    def _tool(self, event: Event) -> None:
+        match event:
+            case ApprovalRequested(_, name, _, preview):
+                self.finish()
+                self._push_line(approval_lines(name, preview))
+            case ToolStarted(call, name, _, summary):
+                self._summaries[call["id"]] = summary
+                self._live.running[call["id"]] = Running(name, summary)
+                self._live.status, self._live.wait_until = "working", None
+            case ToolOutput(call_id, text):
+                tool = self._live.running.get(call_id)
+                if tool is not None:
+                    tool.output = (tool.output + text)[-_OUTPUT_KEPT:]
+            case ToolFinished(call, name, output, display, is_error, duration_ms):
+                self._live.running.pop(call["id"], None)
+                summary = self._summaries.pop(call["id"], "") or call["function"]["arguments"]
+                self._push_line(tool_line(name, summary[:500], is_error, duration_ms))
+                self.last_output = display or output
+            case _:
+                pass
+
+    # -- what is written
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._ready)
+
+    def flush(self, width: int, seconds: float = 0.02) -> str:
+        """What is ready, rendered; after `seconds` the rest waits for the next call, so that keys are never kept."""
+        if self._live.status == "waiting for the model" and self._streamed:
+            self._live.status, self._live.wait_until = "writing", None
+        self._live.tail = self._splitter.end(TAIL_ROWS + 2)
+        out: list[str] = []
+        until = time.monotonic() + seconds
+        while self._ready:
+            item = self._ready.popleft()
+            out.append(self._renderer.block(item, width) if isinstance(item, Block) else item)
+            if time.monotonic() > until:
+                break
+        return "".join(out)
+
+    def close(self) -> None:
+        """The live part is empty again."""
+        live = self._live
+        live.tail, live.status, live.since, live.wait_until = "", "", None, None
+        live.running.clear()
+
+    def _push_blocks(self, blocks: list[Block]) -> None:
+        if all(block.isspace() for block in blocks):
+            return
+        self._push_header()
+        if self._shown == "lines" and not self._had_text:  # the renderer does it before all but its first block
+            self._ready.append("\n")
+        self._had_text, self._shown = True, "text"
+        self._ready.extend(blocks)
+
+    def _push_header(self) -> None:
+        if not self._shown:
+            self._shown = "header"
+            self._ready.append(header(self._session_id))
+
+    def _push_line(self, line: str) -> None:
+        self._push_header()
+        self._ready.append("\n" + line if self._shown == "text" else line)
+        self._shown = "lines"

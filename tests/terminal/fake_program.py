@@ -1,0 +1,288 @@
+"""A terminal program whose session, model and tools are made up: what the screen is tried with, on a real pty.
+
+`python fake_program.py [key=value …]`; what a line says decides what the made-up model does (see `_TURNS`).
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from scratchy.core.errors import ProviderUnavailableError
+from scratchy.core.events import (
+    ApprovalRequested,
+    Event,
+    MessageAdded,
+    Notice,
+    RetryScheduled,
+    SaveFailed,
+    StepStarted,
+    TextDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+    TurnFinished,
+)
+from scratchy.core.messages import Message, ToolCall
+from scratchy.terminal.boot import Boot, Commands
+from scratchy.terminal.repl import run
+
+OPTIONS = dict(argument.partition("=")[::2] for argument in sys.argv[1:])
+EVIL = "\x1b]0;owned\x07\x1b[31mred\x9b32m\x1bPq\x1b\\\x07\x08\r\x7f"
+
+MARKDOWN = """# Title
+
+A paragraph with **bold** and `code`.
+
+- one
+- two
+
+```python
+def f():
+
+    return 1
+```
+
+| a | b |
+|---|---|
+| 1 | 2 |
+
+The end.
+"""
+
+
+def call(name: str, arguments: str = "{}", number: int = 1) -> ToolCall:
+    return {"id": f"call_{number}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    text: str = ""
+    markdown: bool = False
+    copy: str | None = None
+    quit: bool = False
+    switched: bool = False
+
+
+class Conversation:
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        self.unsaved = ""
+        self.approve = None
+        self.messages: list[Message] = []
+        self.stored_on_cancel = ""
+
+    @property
+    def count(self) -> int:
+        return len(self.messages)
+
+    def recent(self, count: int) -> list[Message]:
+        return self.messages[-count:]
+
+    async def turn(self, line: str) -> AsyncGenerator[Event, None]:
+        word, _, rest = line.partition(" ")
+        if word == "unstorable":
+            raise OSError(28, "No space left on device")
+        self.messages.append({"role": "user", "content": line})
+        yield StepStarted(1)
+        try:
+            async for event in _TURNS.get(word, _say)(self, rest or line):
+                yield event
+        except asyncio.CancelledError:
+            with open(OPTIONS.get("log", "/dev/null"), "a", encoding="utf-8") as log:
+                log.write(f"cancelled {line}\n")
+            raise
+        yield TurnFinished("stop")
+
+
+def _answer(self: Conversation, text: str) -> Event:
+    message: Message = {"role": "assistant", "content": text}
+    self.messages.append(message)
+    return MessageAdded(message)
+
+
+async def _say(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    for piece in ["You ", "said: ", text]:
+        yield TextDelta(piece)
+        await asyncio.sleep(0)
+    yield _answer(self, f"You said: {text}")
+
+
+async def _markdown(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    for at in range(0, len(MARKDOWN), 3):
+        yield TextDelta(MARKDOWN[at : at + 3])
+        await asyncio.sleep(0.002)
+    yield _answer(self, MARKDOWN)
+
+
+async def _slow(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    for number in range(1, 2000):
+        yield TextDelta(f"word{number} " + ("\n\n" if number % 10 == 0 else ""))
+        await asyncio.sleep(0.02)
+
+
+async def _stream(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    """`stream FILE [TOKENS_PER_SECOND]`, four characters a token."""
+    path, _, rate = text.partition(" ")
+    with open(path, encoding="utf-8") as file:
+        answer = file.read()
+    start = time.monotonic()
+    for index, at in enumerate(range(0, len(answer), 4)):
+        yield TextDelta(answer[at : at + 4])
+        if rate:
+            await asyncio.sleep(max(0.0, start + index / float(rate) - time.monotonic()))
+        elif index % 50 == 0:
+            await asyncio.sleep(0)
+    yield _answer(self, answer)
+
+
+async def _tool(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    it = call("read_file", '{"file_path": "notes.txt"}')
+    yield TextDelta("Let me look.")
+    yield _answer(self, "Let me look.")
+    yield ToolStarted(it, "read_file", {"file_path": "notes.txt"}, "notes.txt")
+    yield ToolOutput("call_1", "line 1\nline 2\n")
+    await asyncio.sleep(0.3)
+    yield ToolFinished(it, "read_file", "the output of the tool", "", False, 12)
+    yield StepStarted(2)
+    yield TextDelta("Done.")
+    yield _answer(self, "Done.")
+
+
+async def _ask(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    it = call("execute_command", text)
+    request = ApprovalRequested(it, "execute_command", {"command": text}, text, "this command")
+    yield request
+    assert self.approve is not None
+    answer = await self.approve(request)
+    said = f"allowed={answer.allowed} always={answer.always} message={answer.message!r}"
+    yield TextDelta(said)
+    yield _answer(self, said)
+
+
+async def _fail(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    yield RetryScheduled("the server does not answer", 0.2, 1)
+    await asyncio.sleep(0.4)
+    raise ProviderUnavailableError("The model at http://localhost:1 could not be reached.")
+
+
+async def _unsaved(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    yield TextDelta("An answer.")
+    yield _answer(self, "An answer.")
+    self.unsaved = "no space"
+    yield SaveFailed("no space")
+
+
+async def _crash(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    yield TextDelta("partly")
+    raise RuntimeError(f"a bug {EVIL}")
+
+
+async def _evil(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    it = call(f"na{EVIL}me", f'{{"x": "{EVIL}"}}')
+    for (
+        char
+    ) in f"start {EVIL} split\n\n```{EVIL}\n{EVIL}code\n```\n\n<http://x/%1b[31m> &#27;[1m [a](http://x/{EVIL})\n":
+        yield TextDelta(char)
+        await asyncio.sleep(0.005)
+    yield _answer(self, "")
+    yield RetryScheduled(f"reason {EVIL}", 0.1, 1)
+    await asyncio.sleep(0.2)
+    yield Notice(f"notice {EVIL}")
+    request = ApprovalRequested(it, f"na{EVIL}me", {}, f"preview {EVIL}", f"scope {EVIL}")
+    yield request
+    assert self.approve is not None
+    await self.approve(request)
+    yield ToolStarted(it, f"na{EVIL}me", {}, f"summary {EVIL}")
+    yield ToolOutput("call_1", f"live {EVIL}")
+    await asyncio.sleep(0.3)
+    yield ToolFinished(it, f"na{EVIL}me", f"output {EVIL}", f"display {EVIL}", True, 5)
+    yield SaveFailed(f"reason {EVIL}")
+    raise ProviderUnavailableError(f"error {EVIL}")
+
+
+_TURNS = {
+    "markdown": _markdown,
+    "slow": _slow,
+    "stream": _stream,
+    "tool": _tool,
+    "ask": _ask,
+    "fail": _fail,
+    "unsaved": _unsaved,
+    "crash": _crash,
+    "evil": _evil,
+}
+
+
+class Desk:
+    def __init__(self, session_id: str) -> None:
+        self.conversation = Conversation(session_id)
+
+    def session_ids(self) -> list[str]:
+        return ["alpha", "beta one", "böse"]
+
+    async def model_names(self) -> list[str]:
+        return ["tiny", "large"]
+
+    async def close(self) -> None:
+        with open(OPTIONS.get("log", "/dev/null"), "a", encoding="utf-8") as log:
+            log.write("closed\n")
+
+
+async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
+    word, _, rest = line.removeprefix("/").partition(" ")
+    match word:
+        case "exit":
+            return Outcome(quit=True)
+        case "status":
+            return Outcome(f"Session ID: {desk.conversation.session_id}\nbusy={busy}")
+        case "resume":
+            desk.conversation = Conversation(rest)
+            desk.conversation.messages += _history()
+            return Outcome(f"Resumed session: '{rest}' ({desk.conversation.count} messages)", switched=True)
+        case "wait":
+            await asyncio.sleep(float(rest))
+            return Outcome("waited")
+        case "copy":
+            return Outcome("Copied.", copy=rest)
+        case _:
+            return Outcome(f"Unknown command {line}")
+
+
+def _history() -> list[Message]:
+    return [
+        {"role": "system", "content": "secret system"},
+        {"role": "user", "content": f"old question {EVIL}"},
+        {"role": "assistant", "content": f"old answer {EVIL}", "tool_calls": [call("list_files", EVIL)]},
+        {"role": "tool", "tool_call_id": "call_1", "content": f"old result {EVIL}", "is_error": True},
+    ]
+
+
+async def make_desk(say) -> Desk:
+    await asyncio.sleep(float(OPTIONS.get("delay", "0")))
+    if "broken" in OPTIONS:
+        raise ProviderUnavailableError("no desk today")
+    desk = Desk("default")
+    if "resumed" in OPTIONS:
+        desk.conversation.messages += _history()
+    say("Model: made up")
+    return desk
+
+
+if __name__ == "__main__":
+    names = ["/exit", "/status", "/resume", "/model", "/wait"]
+    sys.exit(
+        run(
+            Boot(
+                session_id="default",
+                make_desk=make_desk,
+                greeting=["Started new session: 'default'"],
+                history_file=OPTIONS.get("history"),
+                marks=OPTIONS.get("marks", ""),
+                first_line=OPTIONS.get("first"),
+                resume_line=lambda session_id: f"python run_agent.py --session {session_id}",
+                commands=Commands(dispatch, lambda: names),
+            )
+        )
+    )
