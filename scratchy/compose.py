@@ -3,11 +3,9 @@
 Each room is imported when it is asked for, so that nobody pays for what he does not use.
 """
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +17,8 @@ from scratchy.core.errors import ConfigError, ProviderUnavailableError
 
 if TYPE_CHECKING:
     from scratchy.config import Config
-    from scratchy.core.ports import Provider, Store
+    from scratchy.core.messages import Message
+    from scratchy.core.ports import Provider, Store, Tool
     from scratchy.providers.models import ModelInfo
     from scratchy.scratchpad import Scratchpad
     from scratchy.store.files import FileStore
@@ -75,15 +74,20 @@ def open_store(url: str) -> "Store":
 @dataclass(frozen=True)
 class Choice:
     """Which provider answers, and `why` for the person. `found`: nobody chose it, it was there; so it is looked for
-    anew next time. `endpoint` is a hash of the base URL."""
+    anew next time. `endpoint` is a hash of the base URL, `wanted` the model that was asked for."""
 
     provider: "Provider"
     why: str
     endpoint: str
     found: bool = False
+    wanted: str | None = None
+
+    def same_as(self, other: "Choice") -> bool:
+        ours = (self.provider.name, self.endpoint, self.wanted)
+        return ours == (other.provider.name, other.endpoint, other.wanted)
 
 
-def provider_url(name: str, base_url: str | None, environ: Mapping[str, str]) -> str:
+def provider_url(name: str, base_url: str | None, environ: Mapping[str, str] = os.environ) -> str:
     """Where the provider's requests go; for those that stay in this process, its name."""
     match name:
         case "openai":
@@ -95,6 +99,8 @@ def provider_url(name: str, base_url: str | None, environ: Mapping[str, str]) ->
 
 
 def endpoint_of(url: str) -> str:
+    from hashlib import sha256
+
     return sha256(url.rstrip("/").encode()).hexdigest()[:16]
 
 
@@ -198,7 +204,7 @@ async def choose_provider(
     if not by_flag:
         _refuse_other_server(session, name, endpoint, provider_url(name, config.base_url, environ))
     provider = open_provider(name, model=model, base_url=config.base_url, environ=environ)
-    return Choice(provider, why, endpoint, found)
+    return Choice(provider, why, endpoint, found, model)
 
 
 async def _find(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -210,7 +216,7 @@ async def _find(environ: Mapping[str, str]) -> tuple[str, str]:
 
     if await ollama_answers(provider_url("ollama", None, environ)):
         return "ollama", "found running"
-    if await asyncio.to_thread(local_is_there):
+    if local_is_there():
         return "local", "the model in the box"
     raise ProviderUnavailableError(NO_MODEL)
 
@@ -228,23 +234,85 @@ def _refuse_other_server(session: Mapping[str, Any], name: str, endpoint: str, u
     stays_here = name not in ("openai", "ollama") or host in ("127.0.0.1", "localhost", "::1")
     if session.get("provider") == name or not stays_here:
         raise ConfigError(
-            f"This session was held with another server ({session.get('provider')}); today's is {name} at {url}. Nothing "
-            f"is sent until you choose: `/model {name}/MODEL`, or start with --provider {name}."
+            f"This session was held with another server ({session.get('provider')}); today's is {name} at {url}. "
+            f"Nothing is sent until you choose: `/model {name}`, or start with --provider {name}."
         )
 
 
-# -- tools
+# -- tools, scratchpad, prompt
 
 
 def open_tools(
-    folder: Path, scratchpad: "Scratchpad | None", *, yolo: bool = False, mentioned: Callable[[str], bool] = lambda _: False,
-    with_defaults: bool = True, add_dirs: Sequence[Path] = (),
+    folder: Path, scratchpad: "Scratchpad | None", *, yolo: bool = False,
+    mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True,
 ) -> "Tools":  # fmt: skip
     """A toolset over `folder`; `mentioned` tells whether a scratchpad id occurs in the session's messages."""
     from scratchy.permissions import Permissions
     from scratchy.tools.builtin import default_tools
     from scratchy.tools.toolset import Tools
 
-    permissions = Permissions(folder, add_dirs, yolo)
+    permissions = Permissions(folder, (), yolo)
     tools = default_tools(permissions, scratchpad, mentioned) if with_defaults else []
     return Tools(tools, permissions=permissions, scratchpad=scratchpad)
+
+
+def tool_from_function(func: Callable[..., Any]) -> "Tool":
+    from scratchy.tools.functions import tool_from_function
+
+    return tool_from_function(func)
+
+
+def tool_from_schema(schema: Mapping[str, Any], executor: Callable[..., Any]) -> "Tool":
+    from scratchy.tools.functions import tool_from_schema
+
+    return tool_from_schema(schema, executor)
+
+
+def open_scratchpad(store: "Store") -> "Scratchpad":
+    """Beside the sessions of a folder; for a store without one in a temporary folder, removed at exit."""
+    from scratchy.scratchpad import Scratchpad
+
+    folder: Path | None = getattr(store, "folder", None)
+    if folder is not None:
+        return Scratchpad(Path(folder) / ".blobs")
+    import atexit
+    from tempfile import mkdtemp
+
+    scratchpad = Scratchpad(mkdtemp(prefix="scratchy-"))
+    atexit.register(scratchpad.remove_folder)
+    return scratchpad
+
+
+def export(messages: "Sequence[Message]", session_id: str, path: Path) -> None:
+    """Write a transcript to a new file, its format by the suffix. Raises: ValueError for another suffix; OSError."""
+    from scratchy.interchange import json_list, markdown
+
+    writers = {".json": json_list.dump, ".md": markdown.dump}
+    if path.suffix.lower() not in writers:
+        raise ValueError(f"'{path}' must end in .json or .md")
+    text = writers[path.suffix.lower()](messages, session_id)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(text.encode("utf-8", "replace"))
+
+
+def system_message(config: "Config") -> str:
+    """The system message of a new session: the person's own, else the usual one with the instructions of the config."""
+    from scratchy import knowledge
+
+    return config.system if config.system is not None else knowledge.system_message("general", config.instructions)
+
+
+def role_message(role: str) -> str:
+    """The role's prompt. Raises: ValueError naming the roles, for an unknown one."""
+    from scratchy import knowledge
+
+    return knowledge.system_message(role)
+
+
+def message_context(folder: Path) -> str:
+    """What rides with a user's message: today's date and the working folder."""
+    from datetime import datetime
+
+    from scratchy import knowledge
+
+    return knowledge.message_context(datetime.now(), str(folder))

@@ -69,6 +69,22 @@ def default_sessions_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return (checkout() or user_dir("data")) / "session_history"
 
 
+def machine_id() -> str:
+    """A random name for this machine, made once in the state folder; empty where that cannot be written."""
+    path = user_dir("state") / "machine"
+    try:
+        return path.read_text().strip()
+    except OSError:
+        made = os.urandom(8).hex()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(made)
+    except OSError:
+        return ""
+    return made
+
+
 def project_file(folder: Path) -> Path:
     return folder / ".scratchy" / "config.toml"
 

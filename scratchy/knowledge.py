@@ -5,8 +5,6 @@ No clock and no folder in it: those ride with a user's message, so that the requ
 
 from datetime import datetime
 
-from scratchy.core.errors import ConfigError
-
 _COMMON = (
     "You are Scratchy, a helpful AI assistant in the user's terminal. Answer directly and honestly; say so when you do "
     "not know. Write Markdown. "
@@ -26,9 +24,9 @@ ROLES = {
 
 
 def system_message(role: str = "general", instructions: str = "") -> str:
-    """The system message of a new session. Raises: ConfigError naming the roles, for an unknown one."""
+    """The system message of a new session. Raises: ValueError naming the roles, for an unknown one."""
     if role not in ROLES:
-        raise ConfigError(f"Unknown role '{role}'. The roles are: {', '.join(ROLES)}.")
+        raise ValueError(f"Unknown role '{role}'. The roles are: {', '.join(ROLES)}.")
     return f"{ROLES[role]}\n\n{instructions}".strip() if instructions else ROLES[role]
 
 

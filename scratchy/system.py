@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+    import termios
+    import tty
 
 WINDOWS = sys.platform == "win32"
 
@@ -52,7 +55,7 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
 
 
 def sync_names(folder: Path) -> None:
-    """New and changed names in `folder` survive a power cut. Windows cannot do this for a folder, and journals names."""
+    """New and changed names in `folder` survive a power cut. Windows cannot sync a folder; it journals names."""
     if WINDOWS:
         return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -161,3 +164,29 @@ def kill_group(pid: int, *, gently: bool = False) -> None:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGTERM if gently else signal.SIGKILL)
+
+
+# --- The console ------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def single_keys(descriptor: int) -> Generator[None]:
+    """While this lasts a terminal gives each key at once, without waiting for its line. Elsewhere: nothing changes."""
+    if sys.platform == "win32" or not os.isatty(descriptor):
+        yield
+        return
+    before = termios.tcgetattr(descriptor)
+    tty.setcbreak(descriptor, termios.TCSANOW)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+
+def drop_typed(descriptor: int) -> None:
+    """What was typed and not read yet is forgotten."""
+    if sys.platform == "win32":
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+    elif os.isatty(descriptor):
+        termios.tcflush(descriptor, termios.TCIFLUSH)

@@ -20,7 +20,7 @@ from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed,
 from scratchy.core.loop import NewId, TurnSettings, run_turn
 from scratchy.core.messages import Message, calls_of, text_of
 from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
-from scratchy.core.session import AgentSession, missing_results
+from scratchy.core.session import AgentSession, missing_results, system_part
 from scratchy.core.stored import Header
 from scratchy.sessions.times import local_time, utc_stamp
 
@@ -92,6 +92,7 @@ class Conversation:
         self.engine = engine
         self.approve: Approve | None = None
         self.unsaved = ""
+        self.save_error: OSError | SessionError | None = None
         self._store = store
         self._writer = writer
         self._first = first
@@ -172,6 +173,13 @@ class Conversation:
         self.session.clear_history()
         await self._replace("cleared")
 
+    async def set_system(self, text: str) -> None:
+        """Another system message for this session; the old transcript goes to the trash."""
+        await self.load_whole()
+        system: Message = {"role": "system", "content": text}
+        self.session.messages[: len(system_part(self.session.messages))] = [system]
+        await self._replace("replaced")
+
     async def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         writer = await self._open()
         await self._in_worker(lambda: writer.edit(title=title, metadata=metadata))
@@ -216,7 +224,7 @@ class Conversation:
         try:
             told = await self._store_all()
         except (OSError, SessionError) as error:
-            self.unsaved = save_problem(error)
+            self._note_failure(error)
             return [SaveFailed(self.unsaved)], bool(calls_of(message)) or message.get("role") == "tool"
         return ([Saved(), *told] if was_unsaved else told), False
 
@@ -227,18 +235,21 @@ class Conversation:
         try:
             await self._store_all()
         except (OSError, SessionError) as error:
-            self.unsaved = save_problem(error)
+            self._note_failure(error)
+
+    def _note_failure(self, error: OSError | SessionError) -> None:
+        self.unsaved, self.save_error = save_problem(error), error
 
     async def _store_all(self) -> list[Event]:
         writer = await self._open()
         pending = self.session.messages[self._stored :]
         if pending:
             await self._in_worker(lambda: writer.append(pending))
-        self.unsaved = ""
+        self.unsaved, self.save_error = "", None
         return self._said()
 
     async def _replace(self, reason: str) -> None:
-        if self._writer is not None:
+        if self._writer is not None and self._writer.count:
             writer, messages = self._writer, list(self.session.messages)
             await self._in_worker(lambda: writer.replace(messages, reason))
 
@@ -255,7 +266,7 @@ class Conversation:
         """Provider, model and folder of this turn belong in the header; a rewrite only when one of them changed."""
         writer = await self._open()
         known = dict(writer.header.metadata)
-        facts = {**known, **self.engine.facts()}
+        facts = {key: value for key, value in {**known, **self.engine.facts()}.items() if value is not None}
         if facts == known:
             return []
         try:

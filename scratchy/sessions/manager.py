@@ -126,7 +126,7 @@ class SessionManager:
         finally:
             writer.close()
 
-    def write(self, writer: SessionWriter, messages: Sequence[Message]) -> None:
+    def write(self, writer: SessionWriter, messages: Sequence[Message], reason: str = "replaced") -> None:
         """Make `messages` the transcript with the least writing, and remember it as seen."""
         session_id = writer.session_id
         known = self._seen.messages(session_id) if self._unchanged(session_id) else None
@@ -137,7 +137,7 @@ class SessionManager:
         elif same == len(stored):
             writer.append(messages[same:])
         else:
-            writer.replace(messages, "replaced")
+            writer.replace(messages, reason)
         self._seen.note(session_id, self.store.stamp(session_id), messages)
 
     def note_seen(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> None:

@@ -1,0 +1,253 @@
+"""Agent: the Python API over the core. Sessions by name, tools from functions, answers as strings.
+
+Not here: the terminal, the choice of files for sessions (SessionManager), the turn itself (core/loop.py).
+"""
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from scratchy import compose, config
+from scratchy.core.errors import SessionConflictError
+from scratchy.core.events import ApprovalRequested, Event, ToolFinished, ToolStarted, TurnFinished
+from scratchy.core.loop import last_text
+from scratchy.core.messages import Message, ToolSpec, text_of
+from scratchy.core.ports import Approval, Approve, Provider, SessionWriter, Tool, Toolset
+from scratchy.core.session import AgentSession, system_part
+from scratchy.scratchpad import Scratchpad
+from scratchy.sessions.conversation import Conversation, Engine
+from scratchy.sessions.manager import SessionManager
+from scratchy.sessions.seen import copied
+
+STEPS_REACHED = "Max iterations reached."
+
+
+class Agent:
+    """An agent over stored sessions.
+
+    `llm`: a provider's name (in any case) or an object with `async chat(messages, tools=None)`; None chooses as the
+    terminal does. `sessions`: a SessionManager (None: the usual folder). `max_iterations`: steps a turn.
+    Raises: ValueError for an unknown provider or role.
+    """
+
+    def __init__(
+        self,
+        llm: Any = None,
+        model: str | None = None,
+        api_key: str | None = None,
+        system_message: str | None = None,
+        role: str = "general",
+        debug: bool = False,
+        max_iterations: int = 20,
+        *,
+        sessions: SessionManager | None = None,
+    ) -> None:
+        if isinstance(llm, str) and llm.lower() not in compose.PROVIDERS:
+            raise ValueError(f"Unknown provider '{llm}'. The providers are: {', '.join(compose.PROVIDERS)}.")
+        self.sessions = sessions or SessionManager()
+        self.max_iterations = max_iterations
+        self._llm = compose.wrap_provider(llm) if llm is not None and not isinstance(llm, str) else llm
+        self._model = model
+        self._api_key = api_key
+        self._system = compose.role_message(role) if system_message is None else system_message
+        self._system_was_given = system_message is not None
+        self._scratchpad: Scratchpad = compose.open_scratchpad(self.sessions.store)
+        self._with_defaults = False
+        self._tools: dict[str, Tool] = {}
+        self._callbacks: dict[str, Callable[..., Any]] = {}
+        self._open: dict[str, AgentSession] = {}
+        self._turns: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Lock]] = {}
+        self._provider: tuple[asyncio.AbstractEventLoop, Provider] | None = None
+        if debug:
+            logging.getLogger("scratchy").setLevel(logging.DEBUG)
+
+    # -- talking
+
+    async def chat(self, message: str, session_id: str = "default") -> str:
+        """Say one thing and return the answer; both are on disk when it returns.
+
+        Raises: ProviderError when the model could not be asked (the message is kept); SessionConflictError when the
+        session changed both here and on disk; SessionLockedError; OSError when something could not be stored.
+        """
+        session = self.get_session(session_id)
+        async with self._turn_of(session_id), self._opened(session) as writer:
+            engine = Engine(
+                self._ready_provider, self._toolset(session), system_prompt=self._system, max_steps=self.max_iterations
+            )
+            conversation = Conversation(self.sessions.store, session, engine, writer=writer)
+            conversation.approve = self._approve_for(session_id)
+            reason = "stop"
+            async with aclosing(conversation.turn(message)) as events:
+                async for event in events:
+                    await self._call_back(session_id, event)
+                    if isinstance(event, TurnFinished):
+                        reason = event.reason
+            if conversation.save_error is not None:
+                raise conversation.save_error
+        answer = STEPS_REACHED if reason == "steps" else last_text(session.messages)
+        await self._callback("on_final_message", session_id, answer)
+        return answer
+
+    def get_session(self, session_id: str = "default") -> AgentSession:
+        """The session's one object here: loaded when it is stored, else new with its system message."""
+        if session_id not in self._open:
+            session = self.sessions.session(session_id)
+            if session is None:
+                session = AgentSession(session_id, [{"role": "system", "content": self._system}])
+                self.sessions.note_seen(session_id, session.messages)
+            elif self._system_was_given:
+                self._replace_system_message(session)
+            self._open[session_id] = session
+        return self._open[session_id]
+
+    def clear_session(self, session_id: str) -> None:
+        """Forget all but the system message, here and on disk (the old version is in the trash). Unknown: nothing."""
+        if session_id not in self._open and not self.sessions.session_exists(session_id):
+            return
+        session = self.get_session(session_id)
+        self.sessions.refuse_if_changed_elsewhere(session_id)
+        session.clear_history()
+        if self.sessions.session_exists(session_id):
+            with self.sessions.opened(session_id) as writer:
+                self.sessions.write(writer, session.messages, "cleared")
+
+    # -- tools
+
+    def load_default_tools(self) -> None:
+        """Offer the built-in tools. Without an approval callback they run unasked."""
+        self._with_defaults = True
+
+    def register_tool_from_function(self, func: Callable[..., Any]) -> None:
+        """A tool from a function, sync or async; its schema comes from signature, type hints and docstring."""
+        self._add(compose.tool_from_function(func))
+
+    def add_custom_tool(self, schema: Mapping[str, Any], executor: Callable[..., Any]) -> None:
+        """A tool from a chat-completions function schema; `executor` is called with the arguments by keyword."""
+        self._add(compose.tool_from_schema(schema, executor))
+
+    async def get_all_tools(self) -> list[ToolSpec]:
+        return self._toolset(AgentSession("")).specs()
+
+    def set_callbacks(
+        self,
+        on_tool_start: Callable[..., Any] | None = None,
+        on_tool_end: Callable[..., Any] | None = None,
+        on_tool_approval: Callable[..., Awaitable[bool]] | None = None,
+        on_final_message: Callable[..., Any] | None = None,
+    ) -> None:
+        """`on_tool_start(session_id, name, args)`, `on_tool_end(session_id, name, result)`, `async
+        on_tool_approval(session_id, name, args) -> bool`, `on_final_message(session_id, content)`. None leaves one."""
+        given = {
+            "on_tool_start": on_tool_start,
+            "on_tool_end": on_tool_end,
+            "on_tool_approval": on_tool_approval,
+            "on_final_message": on_final_message,
+        }
+        self._callbacks |= {name: callback for name, callback in given.items() if callback is not None}
+
+    async def cleanup(self) -> None:
+        """Let go of the provider's connections. Sessions need nothing: they are on disk."""
+        if self._provider is not None:
+            loop, provider = self._provider
+            self._provider = None
+            if loop is asyncio.get_running_loop():
+                await provider.aclose()
+
+    # -- inside
+
+    def _add(self, tool: Tool) -> None:
+        self._tools[tool.spec["function"]["name"]] = tool
+
+    def _toolset(self, session: AgentSession) -> Toolset:
+        def mentioned(entry: str) -> bool:
+            return any(entry in text_of(message) for message in session.messages)
+
+        tools = compose.open_tools(Path.cwd(), self._scratchpad, mentioned=mentioned, with_defaults=self._with_defaults)
+        for tool in self._tools.values():
+            tools.add(tool)
+        return tools
+
+    async def _ready_provider(self) -> Provider:
+        """One provider an event loop: a program may call `asyncio.run(agent.chat(…))` again and again."""
+        loop = asyncio.get_running_loop()
+        if self._provider is None or self._provider[0] is not loop:
+            self._provider = (loop, await self._make_provider())
+        return self._provider[1]
+
+    async def _make_provider(self) -> Provider:
+        if self._llm is None:
+            chosen = config.load({"model": self._model}, folder=Path.cwd())
+            return (await compose.choose_provider(chosen, {}, "")).provider
+        if isinstance(self._llm, str):
+            return compose.open_provider(self._llm, model=self._model, api_key=self._api_key)
+        return self._llm
+
+    @asynccontextmanager
+    async def _turn_of(self, session_id: str) -> AsyncGenerator[None]:
+        """Two chats in one session wait for each other."""
+        loop = asyncio.get_running_loop()
+        if session_id not in self._turns or self._turns[session_id][0] is not loop:
+            self._turns[session_id] = (loop, asyncio.Lock())
+        async with self._turns[session_id][1]:
+            yield
+
+    @asynccontextmanager
+    async def _opened(self, session: AgentSession) -> AsyncGenerator[SessionWriter]:
+        """The session locked, and memory and disk agreed on what it holds."""
+        with self.sessions.opened(session.session_id, create=True) as writer:
+            self._reconcile(session, writer)
+            try:
+                yield writer
+            finally:
+                self.sessions.note_seen(session.session_id, session.messages[: writer.count])
+
+    def _reconcile(self, session: AgentSession, writer: SessionWriter) -> None:
+        changed_here = self.sessions.changed_here(session.session_id, session.messages)
+        if self.sessions.changed_elsewhere(session.session_id):
+            if changed_here:
+                pid = self.sessions.store.last_writer(session.session_id)
+                raise SessionConflictError(
+                    session.session_id,
+                    f"Session '{session.session_id}' changed both here and on disk (process {pid}); nothing was "
+                    "written. Load it again and repeat your change.",
+                    pid=pid,
+                )
+            session.messages[:] = writer.load()
+        elif changed_here and writer.count:
+            self.sessions.write(writer, session.messages)
+
+    def _replace_system_message(self, session: AgentSession) -> None:
+        system: Message = {"role": "system", "content": self._system}
+        if system_part(session.messages) != [system]:
+            logging.getLogger("scratchy").info(
+                "session %s: the given system message replaces its own", session.session_id
+            )
+            session.messages[: len(system_part(session.messages))] = [system]
+
+    def _approve_for(self, session_id: str) -> Approve | None:
+        ask = self._callbacks.get("on_tool_approval")
+        if ask is None:
+            return None
+
+        async def approve(request: ApprovalRequested) -> Approval:
+            return Approval(bool(await ask(session_id, request.name, copied(request.arguments))))
+
+        return approve
+
+    async def _call_back(self, session_id: str, event: Event) -> None:
+        match event:
+            case ToolStarted(name=name, arguments=arguments):
+                await self._callback("on_tool_start", session_id, name, arguments)
+            case ToolFinished(name=name, output=output):
+                await self._callback("on_tool_end", session_id, name, output)
+            case _:
+                pass
+
+    async def _callback(self, name: str, *arguments: Any) -> None:
+        callback = self._callbacks.get(name)
+        if callback is not None and inspect.isawaitable(answer := callback(*arguments)):
+            await answer

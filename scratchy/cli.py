@@ -1,0 +1,259 @@
+"""The command line: flags and subcommands. Each face and each heavy room is imported where it is asked for.
+
+Not here: what a face does. The only thing decided here is which one runs, and how an error becomes an exit code.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from scratchy.core.errors import ConfigError, ProviderError, ScratchyError, SessionError, SessionLockedError
+
+if TYPE_CHECKING:
+    from scratchy.config import Config
+
+DONE, FAILED, USAGE, TRY_AGAIN, INTERRUPTED = 0, 1, 2, 75, 130
+BARE = {"-r": "--resume=", "--resume": "--resume=", "-p": "--print=", "--print": "--print="}
+FORMATS = ("text", "json", "stream-json")
+
+app = typer.Typer(
+    name="scratchy",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+session_app = typer.Typer(
+    help="Stored sessions: list, show, delete, restore.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(session_app, name="session")
+
+SessionsDir = Annotated[str | None, typer.Option("--sessions-dir", metavar="DIR", help="Where sessions are kept.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+
+def main() -> NoReturn:
+    """The console script: run, and turn what went wrong into a sentence and an exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    try:
+        code = app(rewritten(arguments), prog_name="scratchy", standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains again
+        return DONE
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except typer.Exit as leave:
+        return leave.exit_code
+    except (ScratchyError, ValueError, TypeError) as error:
+        return _complain(str(error), exit_code(error))
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _complain(f"{error.strerror or error}{where}", FAILED)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # click's own usage errors
+            return _complain(f"{error.format_message()} `scratchy --help` lists the flags.", USAGE)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        raise
+
+
+def exit_code(error: Exception) -> int:
+    if isinstance(error, SessionLockedError) or (isinstance(error, ProviderError) and error.retryable):
+        return TRY_AGAIN
+    bad_usage = isinstance(error, (ConfigError, ValueError, TypeError)) and not isinstance(error, SessionError)
+    return USAGE if bad_usage else FAILED
+
+
+def rewritten(arguments: list[str]) -> list[str]:
+    """A bare `-r` or `-p`, at the end or before another flag, takes its empty value: Typer cannot say that."""
+    pairs = zip(arguments, [*arguments[1:], "-"], strict=True)
+    return [BARE[word] if word in BARE and following.startswith("-") else word for word, following in pairs]
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"scratchy: {text}", file=sys.stderr)
+    return code
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from scratchy import __version__
+
+        print(f"scratchy {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(  # noqa: PLR0913 - the flags of conventions, one parameter each
+    context: typer.Context,
+    session: Annotated[
+        str | None, typer.Option("-s", "--session", metavar="ID", help="Open or create this session.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option("-r", "--resume", metavar="ID", help="Open this stored session.")
+    ] = None,
+    proceed: Annotated[bool, typer.Option("-c", "--continue", help="Open the last session of this folder.")] = False,
+    prompt: Annotated[str | None, typer.Option("-p", "--print", metavar="TEXT", help="Answer once and exit.")] = None,
+    output_format: Annotated[str, typer.Option(metavar="FORMAT", help="With -p: text, json or stream-json.")] = "text",
+    provider: Annotated[
+        str | None, typer.Option(metavar="NAME", help="openai, ollama, local, demo or scripted.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("-m", "--model", help="A model, provider/model, or a GGUF file.")] = None,
+    base_url: Annotated[str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server.")] = None,
+    system: Annotated[str | None, typer.Option(metavar="TEXT|@FILE", help="The system message.")] = None,
+    yolo: Annotated[bool, typer.Option("-y", "--yolo", help="Run tools unasked.")] = False,
+    no_session: Annotated[bool, typer.Option("--no-session", help="Keep nothing on disk.")] = False,
+    sessions_dir: SessionsDir = None,
+    cwd: Annotated[str | None, typer.Option(metavar="DIR", help="Work in this folder.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Linear output: no repainting, no colour.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Write a debug log in the state folder.")] = False,
+    version: Annotated[
+        bool, typer.Option("-V", "--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> int:
+    """An agent for the terminal that never loses a conversation.
+
+    scratchy                       talk, in the session 'default'
+    scratchy -s my_project         open or create a session
+    scratchy -c                    go on with this folder's last one
+    scratchy -p "…" < notes.txt    answer once, with stdin appended
+    """
+    flags = {
+        "provider": provider,
+        "model": model,
+        "base_url": base_url,
+        "system": _text_or_file(system),
+        "sessions_dir": sessions_dir,
+        "yolo": yolo or None,
+        "plain": plain or None,
+        "verbose": verbose or None,
+    }
+    if context.invoked_subcommand is not None:
+        context.obj = flags
+        return DONE
+    if output_format not in FORMATS:
+        raise ConfigError(f"--output-format is '{output_format}'; it must be one of {', '.join(FORMATS)}.")
+    if sum(value is not None for value in (session, resume, proceed or None)) > 1:
+        raise ConfigError("--session, --resume and --continue say different things; give one of them.")
+    if resume == "":
+        raise ConfigError("--resume needs an id. `scratchy session list` shows them.")
+    if cwd is not None:
+        os.chdir(cwd)
+    config = load_config(flags)
+    from scratchy.starting import Start
+
+    wanted = Start(config, session=session, resume=resume, proceed=proceed, no_session=no_session)
+    if prompt is not None:
+        from scratchy.terminal import oneshot
+
+        return oneshot.run(wanted.boot(once=True), prompt, output_format)
+    return _talk(wanted)
+
+
+def _talk(wanted: Any) -> int:
+    boot = wanted.boot()
+    if wanted.config.plain or os.environ.get("TERM") == "dumb" or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from scratchy.terminal import plain
+
+        return plain.run(boot)
+    from scratchy.terminal import repl
+
+    return repl.run(boot)
+
+
+def load_config(flags: dict[str, Any]) -> "Config":
+    """The configuration; a project's file that wants more than is free is shown and asked about once."""
+    from scratchy import config
+
+    folder = Path.cwd()
+    if not config.project_file(folder).exists():
+        return config.load(flags, folder=folder)
+    from scratchy.permissions import Trust
+
+    trust = Trust(config.user_dir("state"))
+    loaded = config.load(flags, folder=folder, trusted=trust.trusted)
+    if loaded.untrusted and sys.stdin.isatty():
+        path = config.project_file(folder)
+        print(f"{path} wants to set:", *(f"  {key} = {value!r}" for key, value in loaded.untrusted.items()), sep="\n")
+        if input("Trust this file? It is asked once for this content (y/N): ").strip().lower() == "y":
+            trust.trust(path, path.read_bytes())
+            return config.load(flags, folder=folder, trusted=trust.trusted)
+    elif loaded.untrusted:
+        print(
+            f"Not trusted, so not used: {', '.join(loaded.untrusted)} in {config.project_file(folder)}", file=sys.stderr
+        )
+    return loaded
+
+
+def _text_or_file(value: str | None) -> str | None:
+    if value is None or not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--system: {value[1:]} cannot be read ({error}).") from error
+
+
+def _sessions_dir(context: typer.Context, after: str | None) -> Path:
+    from scratchy import config
+
+    before = (context.obj or {}).get("sessions_dir")
+    return config.load({"sessions_dir": after or before}, folder=Path.cwd()).sessions_dir
+
+
+@session_app.command("list")
+def session_list(context: typer.Context, sessions_dir: SessionsDir = None, as_json: AsJson = False) -> int:
+    """All sessions, newest activity first."""
+    from scratchy import shell
+
+    return shell.list_sessions(_sessions_dir(context, sessions_dir), as_json)
+
+
+@session_app.command("show")
+def session_show(
+    context: typer.Context, session_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
+) -> int:
+    """The messages of a session."""
+    from scratchy import shell
+
+    return shell.show_session(_sessions_dir(context, sessions_dir), session_id, as_json)
+
+
+@session_app.command("delete")
+def session_delete(
+    context: typer.Context, session_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
+) -> int:
+    """Move a session to the trash."""
+    from scratchy import shell
+
+    return shell.delete_session(_sessions_dir(context, sessions_dir), session_id, as_json)
+
+
+@session_app.command("restore")
+def session_restore(
+    context: typer.Context, session_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
+) -> int:
+    """Bring a session's newest version back from the trash."""
+    from scratchy import shell
+
+    return shell.restore_session(_sessions_dir(context, sessions_dir), session_id, as_json)
+
+
+@app.command("models")
+def models(
+    context: typer.Context,
+    provider: Annotated[str | None, typer.Option(metavar="NAME")] = None,
+    base_url: Annotated[str | None, typer.Option(metavar="URL")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """The models that the provider offers."""
+    from scratchy import shell
+
+    flags: dict[str, Any] = dict(context.obj or {})
+    flags |= {key: value for key, value in (("provider", provider), ("base_url", base_url)) if value is not None}
+    return shell.list_models(load_config(flags), as_json)

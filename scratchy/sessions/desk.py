@@ -1,0 +1,270 @@
+"""Desk: one person's window. The current conversation, the way to another one, and the provider that answers.
+
+Not here: slash commands and their texts (commands.py), drawing (the faces).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from scratchy import compose
+from scratchy.compose import Choice
+from scratchy.core.errors import ConfigError, ProviderError, SessionExistsError, SessionNotFoundError
+from scratchy.core.messages import text_of
+from scratchy.core.ports import Approve, Provider
+from scratchy.core.session import AgentSession, system_part
+from scratchy.scratchpad import Scratchpad
+from scratchy.sessions.conversation import Conversation, Engine
+from scratchy.sessions.manager import SessionManager
+from scratchy.sessions.opening import Opened, open_session
+
+
+class Desk:
+    """`say` shows one sentence to the person at any time. Sessions that were opened here and hold no message yet can be
+    come back to; on disk they are from their first message on."""
+
+    def __init__(
+        self,
+        manager: SessionManager,
+        config: "compose.Config",
+        opened: Opened,
+        *,
+        machine: str,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.manager = manager
+        self.config = config
+        self.say = say
+        self.scratchpad: Scratchpad = compose.open_scratchpad(manager.store)
+        self._machine = machine
+        self._choice: Choice | None = None
+        self._previous: Choice | None = None
+        self._choosing = asyncio.Lock()
+        self._approve: Approve | None = None
+        self._empty: dict[str, AgentSession] = {}  # opened here, nothing stored yet
+        self.conversation = self._converse(opened)
+
+    @property
+    def approve(self) -> Approve | None:
+        return self._approve
+
+    @approve.setter
+    def approve(self, approve: Approve | None) -> None:
+        self._approve = self.conversation.approve = approve
+
+    @property
+    def provider(self) -> Provider | None:
+        """The provider in use, None while none is chosen."""
+        return self._choice.provider if self._choice else None
+
+    @property
+    def place(self) -> str:
+        """Where sessions are kept, for the person."""
+        return str(getattr(self.manager.store, "folder", "memory (nothing is written)"))
+
+    async def model_names(self) -> list[str]:
+        """What the provider in use offers, by name. Raises: ProviderError."""
+        return [info.name for info in await compose.list_models((await self.choice()).provider)]
+
+    def session_ids(self) -> list[str]:
+        return list(dict.fromkeys([*self._empty, *(info.session_id for info in self.manager.infos())]))
+
+    async def start(self) -> None:
+        """Settle what a first turn needs, and say which model answers and why. Never raises."""
+        await self._take_explicit_system_message()
+        try:
+            choice = await self.choice()
+            await choice.provider.prepare()
+        except (ProviderError, ConfigError) as error:
+            self.say(str(error))
+            return
+        tools = "" if choice.provider.supports_tools else "; it is offered no tools"
+        self.say(f"Model: {choice.provider.name} · {choice.provider.model} ({choice.why}{tools})")
+
+    async def choice(self) -> Choice:
+        """The provider for the current session. A failure is not kept: the next turn looks again."""
+        async with self._choosing:
+            if self._choice is None:
+                session = self.conversation.session.metadata
+                choice = await compose.choose_provider(self.config, session, self._machine)
+                if self._previous is not None and self._previous.same_as(choice):
+                    choice = Choice(self._previous.provider, choice.why, choice.endpoint, choice.found, choice.wanted)
+                elif self._previous is not None:
+                    await self._previous.provider.aclose()
+                self._previous = None
+                self._choice = choice
+                self._say_change(choice)
+            return self._choice
+
+    async def use_model(self, spec: str) -> Choice:
+        """The person chose: `model`, `provider` or `provider/model`. Raises: ConfigError, ProviderError, ValueError."""
+        first, slash, rest = spec.partition("/")
+        current = self._choice.provider.name if self._choice else None
+        if first.lower() in compose.PROVIDERS:
+            name, model = first.lower(), rest if slash else None
+        elif spec.lower().endswith(".gguf"):
+            name, model = "local", spec
+        else:
+            name, model = current or (await self.choice()).provider.name, spec
+        base_url = self.config.base_url if name == "openai" else None
+        provider = compose.open_provider(name, model=model, base_url=base_url)
+        try:
+            await provider.prepare()
+        except ProviderError:
+            await provider.aclose()
+            raise
+        async with self._choosing:
+            await self._let_go_of_provider()
+            url = compose.provider_url(name, base_url)
+            self._choice = Choice(provider, "chosen with /model", compose.endpoint_of(url), wanted=model)
+        return self._choice
+
+    # -- moving between sessions: the new one is open before the current one is let go
+
+    async def new(self, session_id: str | None) -> None:
+        """Raises: SessionExistsError when it is stored already."""
+        session_id = session_id or self.made_id()
+        if session_id == self.conversation.session_id or self.manager.session_exists(session_id):
+            raise SessionExistsError(
+                session_id, f"Session '{session_id}' exists already. `/resume {session_id}` opens it."
+            )
+        await self._move_to(open_session(self.manager.store, session_id))
+
+    async def resume(self, session_id: str) -> None:
+        """Raises: SessionNotFoundError, and what opening raises; the current session stays current then."""
+        if session_id == self.conversation.session_id:
+            return
+        await self._move_to(open_session(self.manager.store, session_id, create=session_id in self._empty))
+
+    async def rename(self, new_id: str) -> None:
+        """The current session under another id. Raises: SessionExistsError when that is taken."""
+        old = self.conversation
+        if new_id == old.session_id:
+            return
+        if self.manager.session_exists(new_id):
+            raise SessionExistsError(new_id, f"Session '{new_id}' exists already; nothing was renamed.")
+        if not self.manager.session_exists(old.session_id):
+            await self.new(new_id)
+            self._empty.pop(old.session_id, None)
+            return
+        await old.close()
+        try:
+            self.manager.rename(old.session_id, new_id)
+        except BaseException:
+            self._take(open_session(self.manager.store, old.session_id, create=False))
+            raise
+        self._take(open_session(self.manager.store, new_id, create=False))
+
+    async def delete(self, session_id: str) -> bool:
+        """Into the trash. The current one: a new made session becomes current. False when there was none."""
+        if session_id == self.conversation.session_id:
+            there = self.manager.session_exists(session_id)
+            await self.new(None)
+            self._empty.pop(session_id, None)
+            return self.manager.delete_session(session_id) or not there
+        return self.manager.delete_session(session_id) or self._empty.pop(session_id, None) is not None
+
+    async def restore(self, session_id: str) -> None:
+        """The newest trash entry of that id becomes current; what stands there goes to the trash."""
+        current = self.conversation.session_id == session_id
+        if not any(entry.session_id == session_id for entry in self.manager.trash()):
+            raise SessionNotFoundError(session_id, f"The trash holds nothing of session '{session_id}'.")
+        if current:
+            await self.conversation.close()
+        try:
+            self.manager.restore(session_id)
+        finally:
+            if current:
+                self._take(open_session(self.manager.store, session_id))
+        if not current:
+            await self.resume(session_id)
+
+    async def export(self, path: Path) -> int:
+        """The whole session as JSON or, for `.md`, Markdown, in a new file of mode 0600; returns the message count.
+
+        Raises: FileExistsError and other OSError; ValueError for another suffix.
+        """
+        messages = await self.conversation.load_whole()
+        compose.export(messages, self.conversation.session_id, path)
+        return len(messages)
+
+    async def close(self) -> None:
+        await self.conversation.close()
+        await self._let_go_of_provider()
+
+    def made_id(self) -> str:
+        base = time.strftime("chat-%Y%m%d-%H%M%S")
+        taken = (number for number in range(2, 1_000_000) if not self.manager.session_exists(f"{base}-{number}"))
+        return base if not self.manager.session_exists(base) else f"{base}-{next(taken)}"
+
+    # -- inside
+
+    async def _move_to(self, opened: Opened) -> None:
+        old = self.conversation
+        if old.writer is None or not old.writer.count:
+            self._empty[old.session_id] = old.session
+        self._take(opened)
+        await old.close()
+
+    def _take(self, opened: Opened) -> None:
+        self.conversation = self._converse(opened)
+        self._previous, self._choice = self._choice or self._previous, None
+
+    def _converse(self, opened: Opened) -> Conversation:
+        session = opened.session
+        if not opened.resumed:
+            session = self._empty.pop(session.session_id, session)
+            if not session.messages:
+                session.messages.append({"role": "system", "content": compose.system_message(self.config)})
+        folder = Path(self.config.folder)
+        tools = compose.open_tools(
+            folder,
+            self.scratchpad,
+            yolo=self.config.yolo,
+            mentioned=lambda entry: any(entry in text_of(message) for message in session.messages),
+        )
+        engine = Engine(
+            self._provider_for_turn,
+            tools,
+            system_prompt=compose.system_message(self.config),
+            max_steps=self.config.max_steps,
+            facts=self._facts,
+            context=lambda: compose.message_context(folder),
+        )
+        conversation = Conversation(self.manager.store, session, engine, writer=opened.writer, first=opened.first)
+        conversation.approve = self._approve
+        return conversation
+
+    async def _provider_for_turn(self) -> Provider:
+        return (await self.choice()).provider
+
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = {"folder": str(self.config.folder), "machine": self._machine or None}
+        if self._choice is not None:
+            provider = self._choice.provider
+            facts |= {"provider": provider.name, "model": provider.model or None, "endpoint": self._choice.endpoint}
+            facts["found"] = self._choice.found or None
+        return facts
+
+    def _say_change(self, choice: Choice) -> None:
+        before = self.conversation.session.metadata.get("provider")
+        if before and before != choice.provider.name:
+            self.say(f"This session was held with {before}; {choice.provider.name} goes on with it ({choice.why}).")
+
+    async def _take_explicit_system_message(self) -> None:
+        wanted = self.config.system if self.config.by_flag("system") else None
+        if wanted is None or not self.manager.session_exists(self.conversation.session_id):
+            return
+        stored = system_part(await self.conversation.load_whole())
+        if [text_of(message) for message in stored] == [wanted]:
+            return
+        await self.conversation.set_system(wanted)
+        self.say("The system message was replaced by the one given; the old version is in the trash.")
+
+    async def _let_go_of_provider(self) -> None:
+        for choice in (self._choice, self._previous):
+            if choice is not None:
+                await choice.provider.aclose()
+        self._choice = self._previous = None

@@ -1,0 +1,110 @@
+"""From flags to an open session: which one, locked and its end read; and the desk over it. On the way to the prompt.
+
+Not here: parsing flags (cli.py), drawing (terminal). Only what the first prompt needs is imported at the top.
+"""
+
+import shlex
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from scratchy import compose
+from scratchy.config import Config, machine_id, user_dir
+from scratchy.core.errors import SessionCorruptedError, SessionLockedError
+from scratchy.sessions.opening import Opened, open_session
+from scratchy.terminal.boot import Boot
+
+if TYPE_CHECKING:
+    from scratchy.core.ports import Store
+    from scratchy.sessions.desk import Desk
+
+DEFAULT = "default"
+
+
+class Start:
+    """What the flags ask for. `session`: open or create; `resume`: open; `proceed`: this folder's last."""
+
+    def __init__(
+        self, config: Config, *, session: str | None, resume: str | None, proceed: bool, no_session: bool
+    ) -> None:
+        self.config = config
+        self.session = session
+        self.resume = resume
+        self.proceed = proceed
+        self.store: Store = compose.open_store("memory://") if no_session else compose.open_folder(config.sessions_dir)
+        self.no_session = no_session
+
+    def open(self, fallback: str = DEFAULT) -> tuple[Opened, list[str]]:
+        """The session, and what to say about it. A named one that is held or damaged raises; else a new one is made."""
+        said = [*self.config.notices]
+        if self.resume is not None:
+            return open_session(self.store, self.resume, create=False), said
+        if self.session is not None:
+            return open_session(self.store, self.session), said
+        wanted = fallback
+        if self.proceed:
+            last = self._last_of_this_folder()
+            if last is not None:
+                return open_session(self.store, last, create=False), said
+            said.append("No session of this folder yet: a new one.")
+            wanted = self.made_id()
+        try:
+            return open_session(self.store, wanted), said
+        except (SessionLockedError, SessionCorruptedError) as error:
+            said.append(f"{error} A new session is used instead.")
+            return open_session(self.store, self.made_id()), said
+
+    def boot(self, *, once: bool = False) -> Boot:
+        """What the terminal starts with. `once`: for one answer, in a new session unless one is named."""
+        opened, said = self.open(self.made_id() if once else DEFAULT)
+        session_id = opened.session.session_id
+        told = f"Resuming session: '{session_id}' ({opened.writer.count} messages)"
+        said.append(told if opened.resumed else f"Started new session: '{session_id}'")
+        said += opened.writer.notices
+        opened.writer.notices.clear()
+        if self.no_session:
+            said.append("Nothing of this session is kept on disk (--no-session).")
+
+        def make_desk(say: Callable[[str], None]) -> "Awaitable[Desk]":
+            return self.desk(opened, say)
+
+        return Boot(
+            session_id=session_id,
+            make_desk=make_desk,
+            greeting=said,
+            history_file=str(user_dir("state") / "history"),
+            marks="yolo" if self.config.yolo else "",
+            resume_line=self.resume_line,
+        )
+
+    async def desk(self, opened: Opened, say: Callable[[str], None]) -> "Desk":
+        """The desk over an open session; its rooms are loaded now, when the prompt stands."""
+        desk = import_module("scratchy.sessions.desk")
+        manager = import_module("scratchy.sessions.manager")
+        return desk.Desk(manager.SessionManager(store=self.store), self.config, opened, machine=machine_id(), say=say)
+
+    def resume_line(self, session_id: str) -> str:
+        """The shell line that goes on with this session; empty when nothing of it is kept."""
+        if self.no_session or not self.store.exists(session_id):
+            return ""
+        program = "scratchy" if not sys.argv[0].endswith(".py") else f"python {shlex.quote(sys.argv[0])}"
+        if sys.argv[0].endswith("__main__.py"):
+            program = "python -m scratchy"
+        place = (
+            f" --sessions-dir {shlex.quote(str(self.config.sessions_dir))}"
+            if self.config.by_flag("sessions_dir")
+            else ""
+        )
+        return f"To go on: {program}{place} --session={shlex.quote(session_id)}"
+
+    def made_id(self) -> str:
+        base = time.strftime("chat-%Y%m%d-%H%M%S")
+        numbered = (base if number == 1 else f"{base}-{number}" for number in range(1, 1_000_000))
+        return next(made for made in numbered if not self.store.exists(made))
+
+    def _last_of_this_folder(self) -> str | None:
+        here = str(self.config.folder)
+        infos = (info for info in self.store.list() if info.header is not None and not info.foreign)
+        return next((i.session_id for i in infos if i.header and i.header.metadata.get("folder") == here), None)

@@ -1,0 +1,143 @@
+"""The one-shot face: one line in, one answer out. stdout holds the answer only; all else goes to stderr.
+
+Not here: conversations of many lines (repl.py, plain.py), flags (cli.py).
+"""
+
+import asyncio
+import dataclasses
+import json
+import signal
+import sys
+from contextlib import aclosing, suppress
+from typing import Any
+
+from scratchy.core.errors import ScratchyError
+from scratchy.core.events import ApprovalRequested, Event, Notice, RetryScheduled, SaveFailed, ToolStarted, TurnFinished
+from scratchy.core.loop import last_text
+from scratchy.core.ports import Approval
+from scratchy.core.text import clean, reveal
+from scratchy.sessions.conversation import save_problem
+from scratchy.sessions.desk import Desk
+from scratchy.terminal.boot import Boot
+from scratchy.terminal.input import LineInput
+
+REFUSED = "nobody can be asked here; start with --yolo to run such calls unasked."
+
+
+def run(boot: Boot, prompt: str, output_format: str) -> int:
+    """Returns the exit code: 0 answered, 1 failed, 75 worth trying again, 130 interrupted."""
+    if not sys.stdin.isatty():
+        piped = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
+        prompt = "\n\n".join(part for part in (prompt, piped) if part)
+    if not prompt.strip():
+        note("Nothing to say: give -p a text, or pipe one in.")
+        return 2
+    return asyncio.run(_OneShot(boot, output_format).answer(prompt))
+
+
+class _OneShot:
+    def __init__(self, boot: Boot, output_format: str) -> None:
+        self._boot = boot
+        self._format = output_format
+        self._task: asyncio.Task[str] | None = None
+        self._stopped_by = 0
+
+    async def answer(self, prompt: str) -> int:
+        for line in self._boot.greeting:
+            note(line)
+        desk = await self._boot.make_desk(note)
+        desk.approve = self._approve
+        session_id = desk.conversation.session_id
+        self._tell_session(session_id)
+        self._watch_signals()
+        code = 0
+        try:
+            self._task = asyncio.ensure_future(self._turn(desk, prompt))
+            reason = await self._task
+            code = 1 if reason in ("steps", "error") else 0
+        except asyncio.CancelledError:
+            note("Interrupted; what had come is stored.")
+            code = 130 if self._stopped_by == signal.SIGINT else 1
+        except ScratchyError as error:
+            code = self._failed(desk, error)
+        except OSError as error:
+            note(f"not saved: {save_problem(error)}; nothing was sent.")
+            code = 1
+        finally:
+            await desk.close()
+        return code
+
+    async def _turn(self, desk: Desk, prompt: str) -> str:
+        reason = "stop"
+        async with aclosing(desk.conversation.turn(prompt)) as events:
+            async for event in events:
+                self._show(event)
+                if isinstance(event, TurnFinished):
+                    reason = event.reason
+        answer = last_text(desk.conversation.session.messages)
+        if self._format == "text" and answer:
+            out(clean(answer))
+        elif self._format == "json":
+            row = {"session_id": desk.conversation.session_id, "answer": answer, "reason": reason}
+            out(json.dumps(row, ensure_ascii=False))
+        return reason
+
+    def _show(self, event: Event) -> None:
+        if self._format == "stream-json":
+            fields: dict[str, Any] = {name: value for name, value in dataclasses.asdict(event).items()}
+            out(json.dumps({"type": type(event).__name__, **fields}, ensure_ascii=False))
+            return
+        match event:
+            case ToolStarted(name=name, summary=summary):
+                note(f"→ {name}: {summary}")
+            case RetryScheduled(reason, delay):
+                note(f"{reason}; trying again in {delay:.0f} s")
+            case Notice(text):
+                note(text)
+            case SaveFailed(reason):
+                note(f"not saved: {reason}")
+            case TurnFinished("steps"):
+                note("Stopped at the limit of steps.")
+            case _:
+                pass
+
+    def _tell_session(self, session_id: str) -> None:
+        if self._format == "stream-json":
+            out(json.dumps({"type": "Session", "version": 1, "session_id": session_id}, ensure_ascii=False))
+        note(f"Session: {session_id}")
+
+    def _failed(self, desk: Desk, error: ScratchyError) -> int:
+        kept = " Your message is kept." if desk.conversation.writer and desk.conversation.writer.count else ""
+        note(f"{error}{kept}")
+        if self._format != "text":
+            row = {"session_id": desk.conversation.session_id, "error": str(error)}
+            out(json.dumps({"type": "Error", **row} if self._format == "stream-json" else row, ensure_ascii=False))
+        return 75 if getattr(error, "retryable", False) else 1
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with suppress(NotImplementedError):
+                loop.add_signal_handler(number, self._stop, number)
+
+    def _stop(self, number: int) -> None:
+        self._stopped_by = number
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _approve(self, request: ApprovalRequested) -> Approval:
+        if not sys.stdin.isatty():
+            return Approval(False, message=REFUSED)
+        note(f"The model asks to run {reveal(request.name)}:\n{reveal(request.preview)}\nAllow? (y/n): ", end="")
+        lines = LineInput()
+        lines.drop_typed()
+        return Approval((await lines.key() or "n").lower() == "y")
+
+
+def out(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def note(text: str, end: str = "\n") -> None:
+    print(clean(text).encode("utf-8", "replace").decode(), file=sys.stderr, end=end, flush=True)

@@ -1,0 +1,253 @@
+"""The linear face: for pipes, dumb terminals, screen readers and logs. Nothing is repainted, nothing coloured.
+
+The prompt is printed only when the turn before is stored and the program waits. Not here: the drawn screen (screen.py).
+"""
+
+import asyncio
+import signal
+import sys
+import time
+from contextlib import aclosing, suppress
+from typing import TextIO
+
+from scratchy import commands
+from scratchy.core.errors import ScratchyError
+from scratchy.core.events import (
+    ApprovalRequested,
+    ContextTrimmed,
+    Event,
+    MessageAdded,
+    Notice,
+    RetryScheduled,
+    Saved,
+    SaveFailed,
+    TextDelta,
+    ToolFinished,
+    ToolStarted,
+    TurnFinished,
+)
+from scratchy.core.messages import text_of
+from scratchy.core.ports import Approval
+from scratchy.core.text import clean, reveal
+from scratchy.sessions.conversation import save_problem
+from scratchy.sessions.desk import Desk
+from scratchy.terminal.boot import Boot
+from scratchy.terminal.input import LineInput
+from scratchy.terminal.lines import duration, one_line
+from scratchy.terminal.splitter import Splitter
+
+TWICE = 2.0  # seconds within which a second Ctrl-C ends the program
+NO_ONE_TO_ASK = "nobody can be asked here: stdin is no terminal. Start with --yolo to run such calls unasked."
+
+
+def run(boot: Boot) -> int:
+    """The whole session; returns the exit code."""
+    return asyncio.run(_Plain(boot).run())
+
+
+class _Plain:
+    def __init__(self, boot: Boot) -> None:
+        self._boot = boot
+        self._input = LineInput()
+        self._turn: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Task[str | None] | None = None
+        self._interrupted_at = -TWICE
+        self._quit = False
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            with suppress(NotImplementedError):
+                loop.add_signal_handler(number, self._interrupt if number == signal.SIGINT else self._end)
+        for line in self._boot.greeting:
+            say(line)
+        desk = await self._boot.make_desk(say)
+        desk.approve = self._approve
+        try:
+            await desk.start()
+            _show_recent(desk)
+            while not self._quit:
+                line = await self._read(desk)
+                if line is None:
+                    break
+                if line.strip():
+                    await self._handle(desk, line)
+        finally:
+            await desk.close()
+        if resume := self._boot.resume_line(desk.conversation.session_id):
+            say(resume)
+        return 0
+
+    async def _read(self, desk: Desk) -> str | None:
+        unsaved = f"(not saved: {desk.conversation.unsaved}) " if desk.conversation.unsaved else ""
+        marks = f"{self._boot.marks} " if self._boot.marks else ""
+        write(f"{unsaved}[{reveal(desk.conversation.session_id)}] {marks}You: ")
+        self._waiting = asyncio.ensure_future(self._input.line())
+        try:
+            return await self._waiting
+        except asyncio.CancelledError:
+            say("")
+            return "" if not self._quit else None
+        finally:
+            self._waiting = None
+
+    async def _handle(self, desk: Desk, line: str) -> None:
+        if line.startswith("/"):
+            outcome = await commands.dispatch(desk, line)
+            self._quit = self._quit or outcome.quit
+            if outcome.text:
+                say(clean(outcome.text))
+            if outcome.copy is not None:
+                say(clean(outcome.copy))
+            if outcome.switched:
+                _show_recent(desk)
+            return
+        self._turn = asyncio.ensure_future(_show_turn(desk, line))
+        try:
+            await self._turn
+        except asyncio.CancelledError:
+            say("\nInterrupted.")
+        finally:
+            self._turn = None
+
+    def _interrupt(self) -> None:
+        """Ctrl-C: ends the turn or drops the line; a second one within two seconds ends the program."""
+        now = time.monotonic()
+        self._quit = self._quit or now - self._interrupted_at < TWICE
+        self._interrupted_at = now
+        task = self._turn or self._waiting
+        if task is not None:
+            task.cancel()
+
+    def _end(self) -> None:
+        self._quit = True
+        task = self._turn or self._waiting
+        if task is not None:
+            task.cancel()
+
+    async def _approve(self, request: ApprovalRequested) -> Approval:
+        say(f"The model asks to run {reveal(request.name)}:\n{reveal(request.preview)}")
+        if not sys.stdin.isatty():
+            return Approval(False, message=NO_ONE_TO_ASK)
+        self._input.drop_typed()
+        while True:
+            write(f"Allow? y once, a always for {request.scope}, n no, e no with a word to the model (y/a/n/e): ")
+            match (await self._input.key() or "n").lower():
+                case "y":
+                    return Approval(True)
+                case "a":
+                    return Approval(True, always=True)
+                case "n" | "\x1b":
+                    return Approval(False)
+                case "e":
+                    write("Say to the model: ")
+                    return Approval(False, message=(await self._input.line() or "").strip())
+                case _:
+                    continue
+
+
+async def _show_turn(desk: Desk, line: str) -> None:
+    view = TurnText(desk.conversation.session_id)
+    try:
+        async with aclosing(desk.conversation.turn(line)) as events:
+            async for event in events:
+                view.show(event)
+    except OSError as error:
+        view.end()
+        say(f"not saved: {save_problem(error)}. The line was not sent: {clean(line)}")
+    except ScratchyError as error:
+        view.end()
+        say(f"{clean(str(error))}{_kept(desk, line)}")
+    finally:
+        view.end()
+
+
+def _kept(desk: Desk, line: str) -> str:
+    kept = any(text_of(message) == line for message in desk.conversation.recent(2) if message.get("role") == "user")
+    return " (your message is kept; send it again to retry)" if kept else " (the line was not sent)"
+
+
+class TurnText:
+    """A turn as plain lines on `out`: finished blocks in order, a line for each tool call and notice."""
+
+    def __init__(self, session_id: str, out: TextIO | None = None) -> None:
+        self._header = f"[{reveal(session_id)}] 🤖 Assistant:"
+        self._out = out
+        self._splitter = Splitter()
+        self._streamed = False
+        self._begun = False
+
+    def show(self, event: Event) -> None:
+        match event:
+            case TextDelta(text):
+                self._streamed = True
+                self._write("".join(self._splitter.feed(text)))
+            case MessageAdded(message) if message.get("role") == "assistant":
+                if not self._streamed:
+                    self._write("".join(self._splitter.feed(text_of(message))))
+                self._streamed = False
+                self.end()
+            case ToolStarted(name=name, summary=summary):
+                self._line(f"→ {one_line(name)}: {one_line(summary)[:300]}")
+            case ToolFinished(name=name, is_error=is_error, display=display, duration_ms=duration_ms):
+                first = one_line(display)[:200]
+                self._line(f"{'✗ failed' if is_error else '✓ done'} ({duration(duration_ms)}): {first}")
+            case _:
+                self._notice(event)
+
+    def end(self) -> None:
+        """No more text comes for this message."""
+        rest = "".join(self._splitter.finish())
+        if rest:
+            self._write(rest if rest.endswith("\n") else f"{rest}\n")
+
+    def _notice(self, event: Event) -> None:
+        match event:
+            case RetryScheduled(reason, delay):
+                self._line(f"{reason}; trying again in {delay:.0f} s")
+            case ContextTrimmed(turns):
+                self._line(f"The context is full: the oldest {turns} turns are left out of this request.")
+            case Notice(text):
+                self._line(text)
+            case SaveFailed(reason):
+                self._line(f"not saved: {reason}")
+            case Saved():
+                self._line("Saved again.")
+            case TurnFinished("length"):
+                self._line("The answer was cut: the model reached its limit of tokens.")
+            case TurnFinished("steps"):
+                self._line("Stopped at the limit of steps. Say “go on” to continue.")
+            case _:
+                pass
+
+    def _line(self, text: str) -> None:
+        self.end()
+        self._write(f"{clean(text)}\n")
+
+    def _write(self, text: str) -> None:
+        if not text:
+            return
+        if not self._begun:
+            self._begun = True
+            write(f"{self._header}\n", self._out)
+        write(clean(text), self._out)
+
+
+def _show_recent(desk: Desk, count: int = 6) -> None:
+    for message in desk.conversation.recent(count):
+        role, text = message.get("role"), text_of(message).strip()
+        if role in ("user", "assistant") and text:
+            who = "You" if role == "user" else "🤖 Assistant"
+            say(clean(f"[{desk.conversation.session_id}] {who}: {text}"))
+
+
+def say(text: str) -> None:
+    write(f"{text}\n")
+
+
+def write(text: str, out: TextIO | None = None) -> None:
+    """What the stream's encoding lacks is escaped, never an exception."""
+    stream = out or sys.stdout
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
