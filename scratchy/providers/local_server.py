@@ -1,7 +1,7 @@
 """The child process of the `local` provider: llama.cpp's HTTP server from the xllamacpp wheel, for one parent.
 
 Run as a file, so it imports nothing of ours. Standard input: one line of JSON with `model` (path), `key`, `context`
-(tokens), `threads`, `temperature?`; then nothing, and its end (the parent is gone, however it went) ends this process.
+(tokens), `threads`, `sampling`; then nothing, and its end (the parent is gone, however it went) ends this process.
 Standard output: one line of JSON, `url` or `error`. Standard error: the server's log, errors only.
 """
 
@@ -46,8 +46,10 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.ui = False
     params.verbosity = 1
     params.cache_ram_mib = 0  # one conversation: the slot's own cache serves it
-    if settings.get("temperature") is not None:
-        params.sampling.temp = settings["temperature"]
+    if sampling := settings["sampling"]:
+        params.sampling.temp = sampling["temperature"]
+        params.sampling.penalty_repeat = sampling["repeat_penalty"]
+        params.n_predict = sampling["longest_answer"]
     return xllamacpp.Server(params)
 
 

@@ -105,9 +105,10 @@ class OpenAIProvider:
             self._model = chosen.name
             self._tools = self._tools and chosen.tools is not False
         for entry in entries:
-            if entry.get("id") == self._model:
+            only = entry.get("owned_by") == "llamacpp" and len(entries) == 1  # serves it under any name
+            if only or entry.get("id") == self._model:
                 self._window = _model_info(entry).window or self._window
-                if entry.get("owned_by") == "llamacpp":
+                if only:
                     await self._read_props()
 
     async def _read_props(self) -> None:

@@ -5,6 +5,7 @@ means (failures), what is asked (the adapters).
 """
 
 import asyncio
+import os
 import random
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -280,8 +281,8 @@ def _cause(error: BaseException) -> str:
     for one in _chain(error):
         if isinstance(one, ssl.SSLError):
             return str(getattr(one, "verify_message", "") or one.reason or "TLS failed")
-        if isinstance(one, OSError) and one.strerror:
-            return one.strerror.lower() if one.strerror.istitle() else one.strerror
+        if isinstance(one, OSError) and one.errno:  # asyncio's own words name the address once more
+            return os.strerror(one.errno).lower() if one.errno > 0 else one.strerror or str(one)
     return str(error).rstrip(".") or type(error).__name__
 
 
