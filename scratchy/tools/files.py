@@ -214,8 +214,6 @@ def _squeezed(text: str) -> str:
 
 
 def _writing(given: str, change: Change) -> Effect:
-    if change.path.name.startswith("-"):
-        given = f"./{given}"
     if not change.diff:
         raise ToolError("old_text and new_text are the same: nothing would change.")
     return Effect(given, f"{change.path}\n{change.diff}", "this folder", str(change.path.parent))
@@ -247,8 +245,10 @@ class DeleteFile:
 
     def _target(self, arguments: Mapping[str, Any]) -> Path:
         """The name itself, its folder resolved: of a link the link goes, not what it points to."""
-        given = Path(os.path.normpath(self._permissions.folder / Path(arguments["file_path"]).expanduser()))
-        path = self._permissions.resolve(str(given.parent)) / given.name
+        given = Path(arguments["file_path"])
+        path = self._permissions.resolve(str(given))
+        if given.name not in ("", ".."):
+            path = self._permissions.resolve(str(given.parent)) / given.name
         if not os.path.lexists(path):
             raise ToolError(f"{path} does not exist.")
         if _is_folder(path) and not arguments.get("recursive", False):

@@ -91,7 +91,7 @@ class _Function:
                 return True, error
 
         failed, value = await asyncio.to_thread(call)
-        return await _awaited(cast("Awaitable[Any]", value)) if inspect.isawaitable(value) else (failed, value)
+        return await _awaited(value) if inspect.isawaitable(value) else (failed, value)
 
 
 async def _awaited(value: Awaitable[Any]) -> tuple[bool, Any]:
@@ -117,12 +117,12 @@ def as_text(value: Any) -> str:
 
 
 def _is_async(func: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(getattr(func, "__call__", None))
+    return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(type(func).__call__)
 
 
 def _hints(func: Callable[..., Any]) -> dict[str, Any]:
     """Type hints by parameter; those that cannot be resolved stay out, and their parameters take anything."""
-    target: Any = func if inspect.isroutine(func) else getattr(func, "func", getattr(func, "__call__", func))
+    target: Any = func if inspect.isroutine(func) else getattr(func, "func", type(func).__call__)
     try:
         return get_type_hints(target, include_extras=True)
     except Exception:  # a hint may name whatever does not exist

@@ -2,8 +2,8 @@
 pattern that never ends, or a disk that hangs, is stopped by ending it.
 
 Request: `{"do": "list", folder, pattern, recursive, most}` prints names, each ended by NUL; `{"do": "search", folder,
-pattern, wanted, literal, ignore_case, most}` prints `path NUL line:text`, a line each, as ripgrep does. With exit code 2,
-stdout says why.
+pattern, wanted, literal, ignore_case, most}` prints `path NUL line:text`, a line each, as ripgrep does. With exit
+code 2, stdout says why.
 """
 
 import json

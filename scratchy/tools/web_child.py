@@ -86,9 +86,7 @@ async def _addresses(url: httpx.URL, allowed: frozenset[str]) -> list[str]:
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not is_public(address) and f"{url.host}:{port}" not in allowed:
-            raise _Refused(
-                f"{url} is refused: {url.host} is {address}, an address of this machine or of a private network."
-            )
+            raise _Refused(f"{url} is refused: its address {address} belongs to this machine or to a private network.")
     return addresses
 
 

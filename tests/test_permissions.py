@@ -1,0 +1,71 @@
+"""Places, secret files, what was allowed, and which project files are trusted."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from scratchy.core.ports import Effect, ToolError
+from scratchy.permissions import Permissions, Trust, is_secret
+
+
+def test_places_are_compared_resolved(tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "a" / "out").symlink_to(tmp_path / "ab")
+    permissions = Permissions(tmp_path / "a")
+    assert permissions.inside(permissions.resolve("x/y")) and permissions.inside(permissions.resolve("."))
+    for outside in ("..", "../ab", "out", "out/x", "/", "~"):
+        assert not permissions.inside(permissions.resolve(outside))
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    assert Permissions(tmp_path / "link").inside(permissions.resolve("x"))
+    assert Permissions(tmp_path / "a", [tmp_path / "ab"]).inside(tmp_path / "ab" / "x")
+
+
+def test_paths_that_mean_nothing_are_told(tmp_path: Path):
+    (tmp_path / "loop").symlink_to("loop")
+    for wrong in ("a\0b", "loop/x", "~nobody-of-this-name/x"):
+        with pytest.raises(ToolError, match="usable path"):
+            Permissions(tmp_path).resolve(wrong)
+
+
+@pytest.mark.parametrize(
+    "name", [".env", "a/.ENV.prod", "x.pem", "x/id_ed25519", ".aws/config", ".kube/config", "k.key"]
+)
+def test_secret_names(name: str):
+    assert is_secret(Path("/home/me") / name)
+
+
+@pytest.mark.parametrize("name", [".env.example", "environment.py", "keys.py", "config", "id_rsa.py", "pem", "monkey"])
+def test_harmless_names(name: str):
+    assert not is_secret(Path("/home/me") / name)
+
+
+def test_always_is_for_this_tool_and_this_target(tmp_path: Path):
+    permissions = Permissions(tmp_path)
+    effect, other = Effect("s", "p", "this command", "ls"), Effect("s", "p", "this command", "ls -a")
+    assert not permissions.allows("run", effect)
+    permissions.remember("run", effect)
+    assert permissions.allows("run", effect)
+    assert not permissions.allows("run", other) and not permissions.allows("delete", effect)
+    assert not Permissions(tmp_path).allows("run", effect), "it is not kept beyond the session"
+    assert Permissions(tmp_path, yolo=True).allows("run", other)
+
+
+def test_trust_is_for_this_content_in_this_place(tmp_path: Path):
+    state, file = tmp_path / "state", tmp_path / "config.toml"
+    trust = Trust(state)
+    assert not trust.trusted(file, b"a")
+    trust.trust(file, b"a")
+    trust.trust(tmp_path / "other", b"b")
+    assert Trust(state).trusted(file, b"a") and Trust(state).trusted(tmp_path / "other", b"b")
+    assert not trust.trusted(file, b"a2") and not trust.trusted(tmp_path / "third", b"a")
+    assert (state / "trusted.json").stat().st_mode & 0o777 == 0o600 and os.listdir(state) == ["trusted.json"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b"{", b"[" * 100_000, b"\xff"])
+def test_a_damaged_list_trusts_nothing(tmp_path: Path, damage: bytes):
+    (tmp_path / "trusted.json").write_bytes(damage)
+    assert not Trust(tmp_path).trusted(tmp_path / "a", b"a")
+    Trust(tmp_path).trust(tmp_path / "a", b"a")
+    assert Trust(tmp_path).trusted(tmp_path / "a", b"a")
