@@ -3,6 +3,7 @@
 Not here: what a key sets in motion (repl answers the `Actions`), the keys of an approval (approve).
 """
 
+import contextlib
 import os
 import shlex
 import signal
@@ -12,13 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from prompt_toolkit.application import in_terminal
 from prompt_toolkit.filters import Condition, has_focus, is_searching
 from prompt_toolkit.key_binding import KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from scratchy.terminal.lines import notice
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
 
@@ -48,7 +49,12 @@ def bind_keys(screen: Screen, actions: Actions, pastes: Pastes) -> None:
 def _bind_sending(screen: Screen, actions: Actions) -> None:
     typing = has_focus(screen.buffer) & ~is_searching
     started: list[float] = []
-    screen.app.after_render += lambda _: started.append(time.monotonic()) if not started else None
+
+    def remember(_: object) -> None:
+        if not started:
+            started.append(time.monotonic())
+
+    screen.app.after_render += remember
 
     def send() -> None:
         buffer = screen.buffer
@@ -120,31 +126,35 @@ def _bind_tools(screen: Screen, actions: Actions, pastes: Pastes) -> None:
 
 async def _edit(screen: Screen, pastes: Pastes) -> None:
     """The input in the person's editor; what it saved is the input, not sent."""
-    handle, name = tempfile.mkstemp(suffix=".md", prefix="scratchy-")
-    path = Path(name)
+    handle, path = tempfile.mkstemp(suffix=".md", prefix="scratchy-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(pastes.expanded(screen.buffer.text))
         async with in_terminal():
             screen.away = True
             failure = _run_editor(path)
-        text = path.read_text(encoding="utf-8", errors="replace").removesuffix("\n")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read().removesuffix("\n")
+    except OSError as error:
+        failure, text = f"The input could not be handed to an editor: {error}", ""
     finally:
         screen.away = False
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.unlink(path)
     if failure:
-        screen.live.note = failure
+        screen.write(notice(failure))
     else:
         screen.buffer.text = text
         screen.buffer.cursor_position = len(text)
     screen.refresh()
 
 
-def _run_editor(path: Path) -> str:
+def _run_editor(path: str) -> str:
+    """Why it failed, or "". It has the terminal to itself meanwhile; what the turn says waits."""
     fallback = "notepad" if sys.platform == "win32" else "vi"
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or fallback
     try:
-        code = subprocess.call([*shlex.split(command), str(path)])
+        code = subprocess.call([*shlex.split(command), path])
     except (OSError, ValueError) as error:
         return f"The editor '{command}' could not be started: {error}. Set EDITOR to one that can."
     return f"The editor '{command}' ended with code {code}; the input is unchanged." if code else ""

@@ -63,7 +63,7 @@ def tool_line(name: str, summary: str, is_error: bool, milliseconds: int | None)
 
 
 def approval_lines(name: str, preview: str) -> str:
-    """What is asked for. The whole and exact effect of a call: what hides is escaped, nothing is shortened; a diff is coloured."""
+    """The whole and exact effect of a call: what hides is escaped, nothing is shortened; a diff is coloured."""
     shown = reveal(preview.removesuffix("\n")).split("\n")
     is_diff = any(line.startswith("@@ ") for line in shown)
     edge = paint("│", DIM)

@@ -17,9 +17,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scratchy.core.errors import ProviderError, ScratchyError
-from scratchy.core.events import ApprovalRequested, Event, TextDelta
 from scratchy.core.text import clean, reveal
-from scratchy.terminal.approve import Approver
 from scratchy.terminal.boot import Boot, Commands
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.history import FileHistory
@@ -39,7 +37,6 @@ _log = logging.getLogger(__name__)
 TWICE = 2.0
 """Seconds within which a second Ctrl-C quits."""
 _HEAD_START = 0.1  # seconds after the first paint in which keys have the processor to themselves
-_SLICE = 0.01  # seconds after which a stream that never waits lets keys and redraws in
 _RECENT = 6
 
 
@@ -72,7 +69,6 @@ class Repl:
         self._history = FileHistory(boot.history_file)
         completer = CommandCompleter(self._command_names, self._session_ids, self._model_names)
         self._screen = Screen(self._prompt, self._history, completer)
-        self._approver = Approver(self._screen)
         actions = Actions(self._send, self._interrupt, self._cancel, self._end, self._expand, self._busy)
         bind_keys(self._screen, actions, self._pastes)
 
@@ -113,7 +109,8 @@ class Repl:
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _HEAD_START)
-            self._show, self._commands = await asyncio.to_thread(_load, self._commands)
+            show, self._commands = await asyncio.to_thread(_load, self._commands)
+            self._show = show(self._screen)
             self._desk = await self._boot.make_desk(self._say)
             self._show_recent()
             self._show_standing()
@@ -147,7 +144,7 @@ class Repl:
             done, _ = await asyncio.wait([work], timeout=0.3)
             if not done and not busy:
                 screen.live.status, screen.live.since = line, time.monotonic()
-                screen.move()
+                screen.move(str)
             outcome = await work
         except asyncio.CancelledError:
             work.cancel()
@@ -165,58 +162,37 @@ class Repl:
         self._show_outcome(outcome)
 
     async def _turn(self, line: str) -> None:
-        conversation, screen = self._ready_desk().conversation, self._screen
+        conversation, screen, show = self._ready_desk().conversation, self._screen, self._ready_show()
         screen.write(user_lines(self._prompt(), line))
-        conversation.approve = self._approver
-        view = self._ready_show().turn(screen.live, conversation.session_id)
-        screen.on_tick = lambda: view.flush(screen.width)
+        conversation.approve = show.approve
+        view = show.turn(conversation.session_id)
         self._in_turn = True
-        screen.move()
+        screen.move(view.flush)
         try:
             await self._follow(conversation, line, view)
-            view.finish()
-            while view.pending:
-                screen.write(view.flush(screen.width))
-                screen.draw()
-                await asyncio.sleep(0)
+            await view.drain()
         except asyncio.CancelledError:
             view.interrupted()
         finally:
             self._in_turn = False
-            screen.write(view.flush(screen.width, float("inf")) + "\n")
             view.close()
-            screen.on_tick = str
+            screen.rest()
             screen.live.unsaved = conversation.unsaved
             self._last_output = view.last_output or self._last_output
-            screen.rest()
 
     async def _follow(self, conversation: Conversation, line: str, view: TurnView) -> None:
         """Show the events of one turn. A failure is shown too, and brings what waits back to the prompt."""
-        seen = False
         try:
-            async with contextlib.aclosing(conversation.turn(line)) as events:
-                yielded = time.monotonic()
-                async for event in events:
-                    seen = True
-                    if type(event) is TextDelta:
-                        view.delta(event.text)
-                    else:
-                        self._show_event(event, view)
-                    if (now := time.monotonic()) - yielded > _SLICE:
-                        await asyncio.sleep(0)
-                        yielded = now
+            await view.follow(conversation.turn(line))
         except ProviderError as failure:
             kept = "" if "message is kept" in str(failure) else " (your message is kept)"
             view.fail(f"{failure}{kept}")
             self._bring_back()
         except (ScratchyError, OSError) as failure:
-            if seen:
-                view.fail(f"The turn failed: {failure}")
-            else:
-                view.fail(f"Not sent: {_reason(failure)}. Your line is back in the prompt.")
-            self._bring_back("" if seen else line)
+            view.fail(str(failure) if view.begun else f"Not sent: {_reason(failure)}. Your line is back in the prompt.")
+            self._bring_back("" if view.begun else line)
         except asyncio.CancelledError:
-            if not seen:
+            if not view.begun:
                 self._bring_back(line)
             raise
         except Exception as failure:
@@ -224,15 +200,10 @@ class Repl:
             view.fail(f"The turn failed: {type(failure).__name__}: {failure}")
             self._bring_back()
 
-    def _show_event(self, event: Event, view: TurnView) -> None:
-        view.show(event)
-        if isinstance(event, ApprovalRequested):  # its preview must stand above the question
-            self._screen.write(view.flush(self._screen.width, float("inf")))
-
     def _show_outcome(self, outcome: Outcome) -> None:
         screen = self._screen
         if outcome.text and outcome.markdown:
-            screen.write(self._ready_show().markdown(outcome.text, screen.width))
+            screen.write(self._ready_show().markdown(outcome.text))
         elif outcome.text:
             screen.write(clean(outcome.text).removesuffix("\n") + "\n")
         if outcome.copy is not None:
@@ -244,7 +215,7 @@ class Repl:
 
     def _show_recent(self) -> None:
         messages = self._ready_desk().conversation.recent(_RECENT)
-        self._screen.write(self._ready_show().recent(messages, self._session_id, self._screen.width))
+        self._screen.write(self._ready_show().recent(messages, self._session_id))
 
     def _show_standing(self) -> None:
         """What holds between turns: the queue, and whether the last save failed."""
@@ -397,7 +368,7 @@ class Repl:
         return await self._desk.model_names() if self._desk else ()
 
 
-def _load(commands: Commands | None) -> tuple[Show, Commands]:
+def _load(commands: Commands | None) -> tuple[type[Show], Commands]:
     """What is too heavy for the way to the first prompt; called in a thread, so that keys echo meanwhile."""
     from scratchy.terminal.show import Show
 
@@ -405,7 +376,7 @@ def _load(commands: Commands | None) -> tuple[Show, Commands]:
         from scratchy.commands import command_names, dispatch
 
         commands = Commands(dispatch, command_names)
-    return Show(), commands
+    return Show, commands
 
 
 def _reason(failure: Exception) -> str:

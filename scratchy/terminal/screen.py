@@ -86,12 +86,12 @@ def _open_output() -> Output:
 
 
 class Screen:
-    """`prompt` gives the text before the input; `on_tick` what is to be written with the next frame."""
+    """`prompt` gives the text before the input."""
 
     def __init__(self, prompt: Callable[[], str], history: History, completer: Completer) -> None:
         self.prompt = prompt
         self.live = Live()
-        self.on_tick: Callable[[], str] = str
+        self._more: Callable[[], str] = str
         self.keys = KeyBindings()
         self.question_keys = KeyBindings()
         self.asking = False
@@ -123,8 +123,9 @@ class Screen:
         """The live part has changed: show it soon."""
         self._plan_flush()
 
-    def move(self) -> None:
-        """Something moves from now on: redraw by the timer until `rest`."""
+    def move(self, more: Callable[[], str]) -> None:
+        """Something moves: redraw by the timer until `rest`, writing what `more` gives with each frame."""
+        self._more = more
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
 
@@ -182,7 +183,7 @@ class Screen:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(FRAME)
-            text = self.on_tick()
+            text = self._more()
             if text:
                 self._pending.append(text)
             self.draw()

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from scratchy.core.messages import Message, ToolCall, calls_of, text_of
-from scratchy.terminal.layout import Live
+from scratchy.terminal.approve import Approver
 from scratchy.terminal.lines import COLOURED, dimmed, header, notice, tool_line, user_lines
 from scratchy.terminal.render import Renderer
+from scratchy.terminal.screen import Screen
 from scratchy.terminal.splitter import Splitter
 from scratchy.terminal.turns import TurnView
 
@@ -13,22 +14,25 @@ _SHOWN = 12  # lines of a message in the last exchanges
 
 
 class Show:
-    """Holds the one renderer."""
+    """Holds the one renderer, and the one who asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
         self._renderer = Renderer(colour=COLOURED)
+        self.approve = Approver(screen)
 
-    def turn(self, live: Live, session_id: str) -> TurnView:
-        return TurnView(live, self._renderer, session_id)
+    def turn(self, session_id: str) -> TurnView:
+        return TurnView(self._screen, self._renderer, session_id)
 
-    def markdown(self, text: str, width: int) -> str:
+    def markdown(self, text: str) -> str:
         """A whole text, rendered."""
         self._renderer.start()
         splitter = Splitter()
         blocks = [*splitter.feed(text), *splitter.finish()]
+        width = self._screen.width
         return "".join(self._renderer.block(block, width) for block in blocks)
 
-    def recent(self, messages: Sequence[Message], session_id: str, width: int) -> str:
+    def recent(self, messages: Sequence[Message], session_id: str) -> str:
         """The last exchanges, dimmed: of long messages the end, of tool calls one line each. "" when there are none."""
         results = {message["tool_call_id"]: message for message in messages if "tool_call_id" in message}
         out: list[str] = []
@@ -37,7 +41,7 @@ class Show:
             if message.get("role") == "user" and text:
                 out.append(_clipped(user_lines(f"[{session_id}] You: ", text)) + "\n")
             elif message.get("role") == "assistant":
-                body = _clipped(self.markdown(text, width)) if text else ""
+                body = _clipped(self.markdown(text)) if text else ""
                 calls = "".join(_call_line(call, results) for call in calls_of(message))
                 out.append(header(session_id) + body + ("\n" if body and calls else "") + calls + "\n")
         return dimmed("".join(out)) if out else ""

@@ -3,8 +3,11 @@
 Not here: running the turn (repl), the answer to an approval (approve).
 """
 
+import asyncio
 import time
 from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from scratchy.core.events import (
     ApprovalRequested,
@@ -23,12 +26,14 @@ from scratchy.core.events import (
     TurnFinished,
 )
 from scratchy.core.messages import Message, text_of
-from scratchy.terminal.layout import TAIL_ROWS, Live, Running
+from scratchy.terminal.layout import TAIL_ROWS, Running
 from scratchy.terminal.lines import approval_lines, error, header, notice, tool_line
 from scratchy.terminal.render import Renderer
+from scratchy.terminal.screen import Screen
 from scratchy.terminal.splitter import Block, Splitter
 
-_OUTPUT_KEPT = 2000
+_OUTPUT_KEPT = 2000  # characters of a running tool's output
+_SLICE = 0.01  # seconds of work after which keys come first
 _ENDS = {
     "length": "The answer was cut: the model reached its limit of tokens.",
     "steps": "Stopped at the limit of steps. Say “go on” to continue.",
@@ -36,11 +41,13 @@ _ENDS = {
 
 
 class TurnView:
-    """Shows one turn. `flush` gives what is ready for the scrollback; `live` is kept up to date."""
+    """Shows one turn. `begun`: an event has come. `last_output`: of the turn's last tool, whole."""
 
-    def __init__(self, live: Live, renderer: Renderer, session_id: str) -> None:
+    def __init__(self, screen: Screen, renderer: Renderer, session_id: str) -> None:
+        self.begun = False
         self.last_output = ""
-        self._live = live
+        self._screen = screen
+        self._live = live = screen.live
         self._renderer = renderer
         self._session_id = session_id
         self._splitter = Splitter()
@@ -51,6 +58,36 @@ class TurnView:
         self._summaries: dict[str, str] = {}
         renderer.start()
         live.status, live.since = "waiting for the model", time.monotonic()
+
+    async def follow(self, events: AsyncGenerator[Event, None]) -> None:
+        """Show all events. A stream that never waits lets keys and redraws in between."""
+        async with aclosing(events):
+            yielded = time.monotonic()
+            async for event in events:
+                self.begun = True
+                if type(event) is TextDelta:
+                    self.delta(event.text)
+                else:
+                    self.show(event)
+                if (now := time.monotonic()) - yielded > _SLICE:
+                    await asyncio.sleep(0)
+                    yielded = now
+
+    async def drain(self) -> None:
+        """Write all that is ready, a slice at a time."""
+        self.finish()
+        while self._ready:
+            self._write(_SLICE)
+            self._screen.draw()
+            await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Write what is left, at once; the live part is empty again."""
+        self._write(float("inf"))
+        self._screen.write("\n")
+        live = self._live
+        live.tail, live.status, live.since, live.wait_until = "", "", None, None
+        live.running.clear()
 
     # -- facts of the turn
 
@@ -112,6 +149,7 @@ class TurnView:
             case ApprovalRequested(_, name, _, preview):
                 self.finish()
                 self._push_line(approval_lines(name, preview))
+                self._write(float("inf"))  # all of it stands above the question
             case ToolStarted(call, name, _, summary):
                 self._summaries[call["id"]] = summary
                 self._live.running[call["id"]] = Running(name, summary)
@@ -130,15 +168,12 @@ class TurnView:
 
     # -- what is written
 
-    @property
-    def pending(self) -> bool:
-        return bool(self._ready)
-
-    def flush(self, width: int, seconds: float = 0.02) -> str:
+    def flush(self, seconds: float = 0.02) -> str:
         """What is ready, rendered; after `seconds` the rest waits for the next call, so that keys are never kept."""
         if self._live.status == "waiting for the model" and self._streamed:
             self._live.status, self._live.wait_until = "writing", None
         self._live.tail = self._splitter.end(TAIL_ROWS + 2)
+        width = self._screen.width
         out: list[str] = []
         until = time.monotonic() + seconds
         while self._ready:
@@ -148,11 +183,8 @@ class TurnView:
                 break
         return "".join(out)
 
-    def close(self) -> None:
-        """The live part is empty again."""
-        live = self._live
-        live.tail, live.status, live.since, live.wait_until = "", "", None, None
-        live.running.clear()
+    def _write(self, seconds: float) -> None:
+        self._screen.write(self.flush(seconds))
 
     def _push_blocks(self, blocks: list[Block]) -> None:
         if all(block.isspace() for block in blocks):
