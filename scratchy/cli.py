@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from scratchy.compose import PROVIDERS, named_provider
 from scratchy.core.errors import ConfigError, ProviderError, ScratchyError, SessionError, SessionLockedError
 
 if TYPE_CHECKING:
     from scratchy.config import Config
+    from scratchy.starting import Start
 
 DONE, FAILED, USAGE, TRY_AGAIN, INTERRUPTED = 0, 1, 2, 75, 130
 BARE = {"-r": "--resume=", "--resume": "--resume=", "-p": "--print=", "--print": "--print="}
@@ -51,7 +53,7 @@ def run(arguments: list[str]) -> int:
         return INTERRUPTED
     except typer.Exit as leave:
         return leave.exit_code
-    except (ScratchyError, ValueError, TypeError) as error:
+    except (ScratchyError, ValueError) as error:
         return _complain(str(error), exit_code(error))
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
@@ -59,13 +61,31 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own usage errors
             return _complain(f"{error.format_message()} `scratchy --help` lists the flags.", USAGE)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
-        raise
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """A bug of ours: the traceback goes to the log, the person gets a sentence."""
+    from logging import getLogger
+
+    from scratchy.config import user_dir
+    from scratchy.logs import log_to
+
+    try:
+        path = log_to(user_dir("state"))
+        getLogger("scratchy").error("unexpected", exc_info=error)
+        where = f" The details are in {path}."
+    except OSError:
+        where = ""
+    return _complain(
+        f"something unexpected went wrong ({type(error).__name__}: {error}). What was said is stored.{where}", 1
+    )
 
 
 def exit_code(error: Exception) -> int:
     if isinstance(error, SessionLockedError) or (isinstance(error, ProviderError) and error.retryable):
         return TRY_AGAIN
-    bad_usage = isinstance(error, (ConfigError, ValueError, TypeError)) and not isinstance(error, SessionError)
+    bad_usage = isinstance(error, (ConfigError, ValueError)) and not isinstance(error, SessionError)
     return USAGE if bad_usage else FAILED
 
 
@@ -88,66 +108,64 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Session = Annotated[str | None, typer.Option("-s", "--session", metavar="ID", help="Open or create this session.")]
+Resume = Annotated[str | None, typer.Option("-r", "--resume", metavar="ID", help="Open this stored session.")]
+Continue = Annotated[bool, typer.Option("-c", "--continue", help="Open the last session of this folder.")]
+Print = Annotated[str | None, typer.Option("-p", "--print", metavar="TEXT", help="Answer once and exit.")]
+Format = Annotated[str, typer.Option("--output-format", metavar="FORMAT", help="With -p: text, json, stream-json.")]
+Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help=f"One of {', '.join(PROVIDERS)}.")]
+Model = Annotated[str | None, typer.Option("-m", "--model", help="A model, provider/model, or a GGUF file.")]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help="An OpenAI-compatible server.")]
+System = Annotated[str | None, typer.Option("--system", metavar="TEXT|@FILE", help="The system message.")]
+Yolo = Annotated[bool, typer.Option("-y", "--yolo", help="Run tools unasked.")]
+NoSession = Annotated[bool, typer.Option("--no-session", help="Keep nothing on disk.")]
+Cwd = Annotated[str | None, typer.Option("--cwd", metavar="DIR", help="Work in this folder.")]
+Plain = Annotated[bool, typer.Option("--plain", help="Linear output: no repainting, no colour.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Write a debug log in the state folder.")]
+Version = Annotated[bool, typer.Option("-V", "--version", callback=_version, is_eager=True, help="Print it.")]
+
+
 @app.callback(invoke_without_command=True)
-def start(  # noqa: PLR0913 - the flags of conventions, one parameter each
+def start(  # noqa: PLR0913 - one parameter a flag
     context: typer.Context,
-    session: Annotated[
-        str | None, typer.Option("-s", "--session", metavar="ID", help="Open or create this session.")
-    ] = None,
-    resume: Annotated[
-        str | None, typer.Option("-r", "--resume", metavar="ID", help="Open this stored session.")
-    ] = None,
-    proceed: Annotated[bool, typer.Option("-c", "--continue", help="Open the last session of this folder.")] = False,
-    prompt: Annotated[str | None, typer.Option("-p", "--print", metavar="TEXT", help="Answer once and exit.")] = None,
-    output_format: Annotated[str, typer.Option(metavar="FORMAT", help="With -p: text, json or stream-json.")] = "text",
-    provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="openai, ollama, local, demo or scripted.")
-    ] = None,
-    model: Annotated[str | None, typer.Option("-m", "--model", help="A model, provider/model, or a GGUF file.")] = None,
-    base_url: Annotated[str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server.")] = None,
-    system: Annotated[str | None, typer.Option(metavar="TEXT|@FILE", help="The system message.")] = None,
-    yolo: Annotated[bool, typer.Option("-y", "--yolo", help="Run tools unasked.")] = False,
-    no_session: Annotated[bool, typer.Option("--no-session", help="Keep nothing on disk.")] = False,
+    session: Session = None,
+    resume: Resume = None,
+    proceed: Continue = False,
+    prompt: Print = None,
+    output_format: Format = "text",
+    provider: Provider = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    system: System = None,
+    yolo: Yolo = False,
+    no_session: NoSession = False,
     sessions_dir: SessionsDir = None,
-    cwd: Annotated[str | None, typer.Option(metavar="DIR", help="Work in this folder.")] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Linear output: no repainting, no colour.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Write a debug log in the state folder.")] = False,
-    version: Annotated[
-        bool, typer.Option("-V", "--version", callback=_version, is_eager=True, help="Print it.")
-    ] = False,
+    cwd: Cwd = None,
+    plain: Plain = False,
+    verbose: Verbose = False,
+    version: Version = False,
 ) -> int:
     """An agent for the terminal that never loses a conversation.
 
-    scratchy                       talk, in the session 'default'
-    scratchy -s my_project         open or create a session
-    scratchy -c                    go on with this folder's last one
-    scratchy -p "…" < notes.txt    answer once, with stdin appended
+    Without a command it talks, in the session 'default'. `scratchy -s my_project` opens or creates a session,
+    `scratchy -c` goes on with this folder's last one, `scratchy -p "…" < notes.txt` answers once.
     """
-    flags = {
-        "provider": provider,
-        "model": model,
-        "base_url": base_url,
-        "system": _text_or_file(system),
-        "sessions_dir": sessions_dir,
-        "yolo": yolo or None,
-        "plain": plain or None,
-        "verbose": verbose or None,
-    }
+    given = {"provider": provider, "model": model, "base_url": base_url, "sessions_dir": sessions_dir}
+    flags = {**given, "yolo": yolo or None, "plain": plain or None, "verbose": verbose or None}
     if context.invoked_subcommand is not None:
         context.obj = flags
         return DONE
+    flags["system"] = _text_or_file(system)
     if output_format not in FORMATS:
         raise ConfigError(f"--output-format is '{output_format}'; it must be one of {', '.join(FORMATS)}.")
-    if sum(value is not None for value in (session, resume, proceed or None)) > 1:
-        raise ConfigError("--session, --resume and --continue say different things; give one of them.")
-    if resume == "":
-        raise ConfigError("--resume needs an id. `scratchy session list` shows them.")
     if cwd is not None:
         os.chdir(cwd)
-    config = load_config(flags)
-    from scratchy.starting import Start
+    if verbose:
+        from scratchy.config import user_dir
+        from scratchy.logs import log_to
 
-    wanted = Start(config, session=session, resume=resume, proceed=proceed, no_session=no_session)
+        print(f"Debug log: {log_to(user_dir('state'))}", file=sys.stderr)
+    wanted = _wanted(load_config(flags), session, resume, proceed, no_session)
     if prompt is not None:
         from scratchy.terminal import oneshot
 
@@ -155,7 +173,18 @@ def start(  # noqa: PLR0913 - the flags of conventions, one parameter each
     return _talk(wanted)
 
 
-def _talk(wanted: Any) -> int:
+def _wanted(config: "Config", session: str | None, resume: str | None, proceed: bool, no_session: bool) -> "Start":
+    from scratchy.starting import Start
+
+    if sum(value is not None for value in (session, resume, proceed or None)) > 1:
+        raise ConfigError("--session, --resume and --continue say different things; give one of them.")
+    if resume == "":
+        raise ConfigError("--resume needs an id. `scratchy session list` shows them.")
+    named_provider(config)  # an unknown one is refused before anything starts
+    return Start(config, session=session, resume=resume, proceed=proceed, no_session=no_session)
+
+
+def _talk(wanted: "Start") -> int:
     boot = wanted.boot()
     if wanted.config.plain or os.environ.get("TERM") == "dumb" or not (sys.stdin.isatty() and sys.stdout.isatty()):
         from scratchy.terminal import plain

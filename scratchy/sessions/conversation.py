@@ -5,6 +5,7 @@ Not here: what a turn does (core/loop.py), how it looks (the faces), which provi
 
 import asyncio
 import errno
+import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -29,6 +30,7 @@ CHARS_PER_TOKEN = 4
 UNKNOWN_WINDOW = 256_000  # tokens; what is loaded of a long session when the provider does not tell its window
 
 T = TypeVar("T")
+log = logging.getLogger("scratchy.sessions")
 
 
 class SystemClock:
@@ -215,6 +217,7 @@ class Conversation:
 
     async def _prepare(self, provider: Provider) -> list[Event]:
         await provider.prepare()
+        log.debug("turn in %s with %s · %s", self.session_id, provider.name, provider.model)
         await self._load_earlier((provider.window or UNKNOWN_WINDOW) * CHARS_PER_TOKEN)
         return [*await self._keep_facts(), *self._said()]
 
@@ -239,6 +242,7 @@ class Conversation:
 
     def _note_failure(self, error: OSError | SessionError) -> None:
         self.unsaved, self.save_error = save_problem(error), error
+        log.warning("session %s not saved: %s", self.session_id, error)
 
     async def _store_all(self) -> list[Event]:
         writer = await self._open()

@@ -1,0 +1,37 @@
+"""The debug log of `--verbose`: one rotating file in the state folder, mode 0600, without any key in it.
+
+Not here: what is logged. Rooms log under their own name below `scratchy`.
+"""
+
+import logging
+import os
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+SIZE, KEPT = 5_000_000, 3
+KEY_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY", "SCRATCHY_TOKEN")
+
+
+class _WithoutKeys(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        for value in filter(None, (os.environ.get(name) for name in KEY_VARIABLES)):
+            text = text.replace(value, "[key]")
+        return text
+
+
+class _PrivateFile(RotatingFileHandler):
+    def _open(self):  # pyright: ignore[reportIncompatibleMethodOverride] - what the base class promises
+        return open(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
+
+
+def log_to(folder: Path) -> Path:
+    """Log everything from now on to `folder`/debug.log, and return that path. Raises: OSError."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / "debug.log"
+    handler = _PrivateFile(path, maxBytes=SIZE, backupCount=KEPT - 1, encoding="utf-8")
+    handler.setFormatter(_WithoutKeys("%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"))
+    log = logging.getLogger("scratchy")
+    log.addHandler(handler)
+    log.setLevel(os.environ.get("SCRATCHY_LOG_LEVEL", "debug").upper() or "DEBUG")
+    return path
