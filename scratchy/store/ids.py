@@ -3,8 +3,6 @@
 import hashlib
 import string
 
-from scratchy.core.errors import ScratchyError
-
 SUFFIX = "_chat.toon"
 LONGEST = 200  # bytes of an encoded id; longer ones end in a hash and the file's header tells the rest
 
@@ -16,27 +14,23 @@ _HIDDEN = frozenset("\u00ad\u061c\u180e\ufeff") | {
 }
 
 
-class BadIdError(ScratchyError, ValueError):
-    """An id that no session can have. Also a ValueError, as every argument that means nothing."""
-
-
 def check_id(session_id: object) -> str:
     """The id itself. Raises TypeError when it is no string, ValueError that names what is wrong with it."""
     if not isinstance(session_id, str):
         raise TypeError(f"A session id is a string, not {type(session_id).__name__}.")
     if not session_id:
-        raise BadIdError("A session id must not be empty.")
+        raise ValueError("A session id must not be empty.")
     for char in session_id:
         code = ord(char)
         if code < 0x20 or 0x7F <= code < 0xA0:
             name = "NUL" if code == 0 else f"the control character U+{code:04X}"
-            raise BadIdError(f"A session id must not contain {name}.")
+            raise ValueError(f"A session id must not contain {name}.")
         if 0xD800 <= code < 0xE000:
-            raise BadIdError(f"A session id must not contain a lone surrogate (U+{code:04X}).")
+            raise ValueError(f"A session id must not contain a lone surrogate (U+{code:04X}).")
         if char in _HIDDEN:
-            raise BadIdError(f"A session id must not contain bidi or zero-width characters (U+{code:04X}).")
+            raise ValueError(f"A session id must not contain bidi or zero-width characters (U+{code:04X}).")
     if len(session_id.encode()) > 1000:
-        raise BadIdError("A session id must not be longer than 1,000 bytes.")
+        raise ValueError("A session id must not be longer than 1,000 bytes.")
     return session_id
 
 

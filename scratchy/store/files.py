@@ -1,0 +1,291 @@
+"""`FileStore`: a folder of sessions, one file each. The store port, put together from the other files here."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from scratchy.core.errors import (
+    SessionCorruptedError,
+    SessionError,
+    SessionExistsError,
+    SessionLockedError,
+    SessionNotFoundError,
+)
+from scratchy.core.messages import Message
+from scratchy.core.stored import Header, SessionInfo, TrashEntry
+from scratchy.store.disk import Disk
+from scratchy.store.foreign import utc_text
+from scratchy.store.ids import SUFFIX, check_id, decode_id, encode_id, file_name, is_plain
+from scratchy.store.lock import Lock, acquire, locked, look, release
+from scratchy.store.place import Place, read_header
+from scratchy.store.trash import Trash, link_or_copy
+from scratchy.store.writer import SessionFile
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class FileStore:
+    """The sessions in `folder`, which is made by the first write. `now` tells the time; `disk` makes the calls."""
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, now: Callable[[], datetime] = utc_now, disk: Disk | None = None
+    ) -> None:
+        self._place = Place(os.path.realpath(folder), disk or Disk(), now)
+        self._disk = self._place.disk
+        self._trash = Trash(self._place)
+
+    @property
+    def folder(self) -> str:
+        return self._place.folder
+
+    def open(self, session_id: str, *, create: Header | None = None) -> "FileWriter":
+        """A session that is missing gets its file with its first `append` or `replace`, not before."""
+        check_id(session_id)
+        if create is None and not self.exists(session_id):
+            raise SessionNotFoundError(session_id)
+        self._disk.make_folder(self._place.folder)
+        lock = acquire(self._disk, self._place.lock_path(session_id), session_id, self._place.now())
+        try:
+            with lock.mutex:
+                file = self._file(lock, session_id)
+                if not file.exists:
+                    if create is None:
+                        raise SessionNotFoundError(session_id)
+                    file.begin(create)
+                return FileWriter(lock, file)
+        except BaseException:
+            release(lock)
+            raise
+
+    def _file(self, lock: Lock, session_id: str) -> SessionFile:
+        """What this process's writers of the session share. The lock's mutex is held."""
+        if lock.file is None or lock.file.gone:
+            lock.file = SessionFile(self._place, self._trash, lock, session_id)
+        return lock.file
+
+    # --- Reading
+
+    def stamp(self, session_id: str) -> tuple[int, int, int] | None:
+        """Inode, size, time of change in nanoseconds."""
+        try:
+            there = os.lstat(self._place.find(check_id(session_id)))
+        except FileNotFoundError:
+            return None
+        return there.st_ino, there.st_size, there.st_mtime_ns
+
+    def last_writer(self, session_id: str) -> int | None:
+        """The pid of the process that wrote the session last, where its lock file tells."""
+        return look(self._place.lock_path(check_id(session_id)))[0]
+
+    def exists(self, session_id: str) -> bool:
+        return os.path.lexists(self._place.find(check_id(session_id)))
+
+    def load(self, session_id: str) -> tuple[Header, list[Message]]:
+        content = self._place.load(self._place.find(check_id(session_id)), session_id)
+        return replace(content.header, session_id=session_id), content.messages
+
+    def header(self, session_id: str) -> tuple[Header, int]:
+        path = self._place.find(check_id(session_id))
+        header, count = read_header(self._disk, path, session_id)
+        if header.session_id not in (session_id, ""):
+            text = f"Session '{session_id}' cannot be read: the header of {path} names '{header.session_id}'."
+            raise SessionCorruptedError(session_id, text)
+        return replace(header, session_id=session_id), count
+
+    def tail(self, session_id: str, count: int, before: int | None = None) -> tuple[int, list[Message]]:
+        return self._place.tail(self._place.find(check_id(session_id)), session_id, count, before)
+
+    def list(self) -> list[SessionInfo]:
+        """Newest activity first. Raises OSError when the folder cannot be read; one that is missing is empty."""
+        try:
+            with os.scandir(self._place.folder) as entries:
+                rows = [self._info(entry) for entry in entries if entry.name.endswith(SUFFIX) and entry.name[0] != "."]
+        except FileNotFoundError:
+            return []
+        return sorted(rows, key=_activity, reverse=True)
+
+    def _info(self, entry: os.DirEntry[str]) -> SessionInfo:
+        stem = entry.name.removesuffix(SUFFIX)
+        session_id = decode_id(stem) or stem
+        size, changed = 0, 0.0
+        try:
+            there = entry.stat(follow_symlinks=False)
+            size, changed = there.st_size, there.st_mtime
+            header, count = read_header(self._disk, entry.path, session_id)
+        except (SessionError, OSError) as error:
+            return SessionInfo(session_id, None, 0, size, changed, error=str(error))
+        named = header.session_id or session_id
+        if entry.name == _file_name(named):
+            return SessionInfo(named, header, count, size, changed)
+        plain = named == stem and is_plain(stem) and not os.path.lexists(self._place.path(file_name(stem)))
+        return SessionInfo(named if plain else stem, header, count, size, changed, foreign=not plain)
+
+    # --- Moving
+
+    def rename(self, session_id: str, new_id: str) -> None:
+        check_id(new_id)
+        if not self.exists(session_id):
+            raise SessionNotFoundError(session_id)
+        place = self._place
+        with ExitStack() as stack:
+            locks = {
+                name: stack.enter_context(locked(self._disk, place.lock_path(name), name, place.now()))
+                for name in sorted({session_id, new_id})
+            }
+            if self.exists(new_id):
+                raise SessionExistsError(new_id, f"Session '{new_id}' exists already; choose another id.")
+            file = self._file(locks[session_id], session_id)
+            if not file.exists:
+                raise SessionNotFoundError(session_id)
+            self._write_as(file, new_id, file.header)
+            for name, shape in place.beside(session_id):
+                self._disk.rename(place.path(name), place.path(shape.replace("\0", encode_id(new_id))))
+            self._disk.sync_folder(place.folder)
+            self._trash.move(file.path, session_id, "renamed", beside=False)
+            file.forget()
+            self._drop_lock(session_id)
+
+    def _write_as(self, file: SessionFile, new_id: str, header: Header) -> None:
+        """The session under a new id, whole, in one step that replaces nothing."""
+        place = self._place
+        temporary = place.temporary(new_id)
+        with suppress(FileNotFoundError):
+            self._disk.unlink(temporary)
+        try:
+            file.write_copy(temporary, replace(header, session_id=new_id))
+            link_or_copy(self._disk, temporary, place.path(file_name(new_id)))
+        except FileExistsError:
+            raise SessionExistsError(new_id, f"Session '{new_id}' exists already; choose another id.") from None
+        finally:
+            with suppress(OSError):
+                self._disk.unlink(temporary)
+        self._disk.sync_folder(place.folder)
+
+    def _drop_lock(self, session_id: str) -> None:
+        """The lock is held: who waits for it sees that its file is gone, and makes a new one."""
+        with suppress(OSError):
+            self._disk.unlink(self._place.lock_path(session_id))
+
+    def delete(self, session_id: str) -> TrashEntry | None:
+        if not self.exists(session_id):
+            return None
+        with locked(self._disk, self._place.lock_path(session_id), session_id, self._place.now()) as lock:
+            path = self._place.find(session_id)
+            if not os.path.lexists(path):
+                return None
+            entry = self._trash.move(path, session_id, "deleted")
+            if lock.file is not None:
+                lock.file.forget()
+            self._drop_lock(session_id)
+            return entry
+
+    def trash(self) -> "list[TrashEntry]":
+        return self._trash.entries()
+
+    def restore(self, name: str, *, new_id: str | None = None) -> str:
+        entry = self._trash.find(name)
+        session_id = check_id(new_id if new_id is not None else entry.session_id)
+        place = self._place
+        self._disk.make_folder(place.folder)
+        with locked(self._disk, place.lock_path(session_id), session_id, place.now()) as lock:
+            source = self._trash.file_of(name)
+            content = None if session_id == entry.session_id else place.load(source, entry.session_id)
+            self._clear_way(session_id, lock)
+            if content is None:
+                self._disk.rename(source, place.path(file_name(session_id)))
+            else:
+                file = self._file(lock, session_id)
+                file.begin(content.header)
+                file.replace(content.messages, "restored")
+            self._trash.give_back(name, entry.session_id, session_id)
+            self._disk.sync_folder(place.folder)
+            self._trash.drop(name)
+        return session_id
+
+    def _clear_way(self, session_id: str, lock: Lock) -> None:
+        """What stands in a session's place goes to the trash."""
+        path = self._place.find(session_id)
+        if os.path.lexists(path):
+            self._trash.move(path, session_id, "replaced")
+        if lock.file is not None:
+            lock.file.forget()
+
+    def close(self) -> None:
+        """Nothing to let go: writers close themselves."""
+
+
+class FileWriter:
+    """See `SessionWriter` in core.ports. Writers of one session in one process share what they know of it."""
+
+    def __init__(self, lock: Lock, file: SessionFile) -> None:
+        self._lock = lock
+        self._file = file
+        self._closed = False
+
+    @property
+    def session_id(self) -> str:
+        return self._file.session_id
+
+    @property
+    def header(self) -> Header:
+        return self._file.header
+
+    @property
+    def count(self) -> int:
+        return self._file.count
+
+    @property
+    def notices(self) -> list[str]:
+        return self._file.notices
+
+    def append(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """No messages: makes sure that what was acknowledged is safe, and that the session has a file."""
+        with self._turn():
+            self._file.append(messages)
+
+    def replace(self, messages: Sequence[Mapping[str, Any]], reason: str) -> None:
+        with self._turn():
+            self._file.replace(messages, reason)
+
+    def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+        with self._turn():
+            self._file.edit(title, metadata)
+
+    def load(self) -> list[Message]:
+        with self._turn():
+            return self._file.load()
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            release(self._lock)
+
+    def _turn(self) -> AbstractContextManager[Any]:
+        """One thread at a time, and only while the lock is held."""
+        if self._closed:
+            raise SessionLockedError(self.session_id, f"Session '{self.session_id}' was closed; open it again.")
+        self._lock.check(self.session_id)
+        return self._lock.mutex
+
+
+def _file_name(named: str) -> str:
+    """The name of a header's id, which may be no id at all."""
+    try:
+        return file_name(check_id(named))
+    except ValueError:
+        return ""
+
+
+def _activity(info: SessionInfo) -> str:
+    told = info.header.updated_at if info.header is not None else ""
+    if told[:1].isdigit():
+        return told
+    try:
+        return utc_text(datetime.fromtimestamp(info.changed, UTC))
+    except (ValueError, OverflowError, OSError):
+        return ""

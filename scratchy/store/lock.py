@@ -1,0 +1,230 @@
+"""Who may write a session: one lock file a session, held by the process and shared by all its writers, counted.
+
+`.<encoded id>.lock` says who holds it, who wrote last, and where the file ended after the last whole append. What it
+says is a hint for people and a shortcut for readers: only the kernel's lock decides, and a text that is stale,
+rewritten or gone blocks nobody.
+"""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from scratchy.core.errors import SessionLockedError
+from scratchy.store.disk import Disk
+from scratchy.system import SAFE_OPEN, host_name, lock_holder, try_lock
+
+PATIENCE = 0.5  # seconds that a busy lock is tried
+_SIZE = 512
+
+_held: dict[str, "Lock"] = {}  # by the lock file's path
+_registry = threading.RLock()
+
+
+class Clean(NamedTuple):
+    """Where the file `inode` ended when it held `total` messages and nothing else, and when it was last changed."""
+
+    inode: int
+    end: int
+    total: int
+    changed: int
+
+
+class Lock:
+    """A held lock: `mutex` serialises this process's threads, `users` counts its writers, `file` is what they share."""
+
+    def __init__(self, path: str, handle: int, disk: Disk, since: str) -> None:
+        self.path = path
+        self.mutex = threading.RLock()
+        self.users = 0
+        self.file: Any = None
+        self._handle = handle
+        self._disk = disk
+        self._pid = os.getpid()
+        self._since = since
+        self._writer, self._clean = _parse(_text(handle))[3:]
+        self._write()
+
+    def note(self, clean: Clean | None) -> None:
+        """This process changed the session (now `clean`, if that is known)."""
+        self._writer, self._clean = self._pid, clean
+        self._write()
+
+    @property
+    def clean(self) -> Clean | None:
+        return self._clean
+
+    @property
+    def writer(self) -> int | None:
+        return self._writer
+
+    @property
+    def ours(self) -> bool:
+        """False in a forked child: the lock stayed with the parent."""
+        return self._pid == os.getpid()
+
+    def check(self, session_id: str) -> None:
+        """Raises SessionLockedError in a forked child."""
+        if not self.ours:
+            text = f"Session '{session_id}' is held by process {self._pid}, which this one was forked from."
+            raise SessionLockedError(session_id, text, pid=self._pid)
+
+    def keep(self, session_id: str) -> None:
+        """Make sure that the lock still guards the path. Raises SessionLockedError when another process has it now."""
+        if _same(self._handle, self.path):
+            return
+        handle = _try(self._disk, self.path)
+        if handle is None:
+            raise _refusal(self._disk, self.path, session_id)
+        self._disk.close(self._handle)
+        self._handle = handle
+        self._write()
+
+    def close(self) -> None:
+        self._disk.close(self._handle)
+
+    def _write(self) -> None:
+        clean = " ".join(map(str, self._clean)) if self._clean else ""
+        lines = (
+            f"pid {self._pid}\nsince {self._since}\nhost {host_name()}\nwriter {self._writer or ''}\nclean {clean}\n"
+        )
+        with contextlib.suppress(OSError):  # a hint: a full disk must not fail what it is a hint of
+            os.pwrite(self._handle, lines.encode().ljust(_SIZE, b" "), 0)
+
+
+def acquire(disk: Disk, path: str, session_id: str, since: str) -> Lock:
+    """One more user of this process's lock; `release` it. Raises SessionLockedError after half a second, OSError."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        with _registry:
+            lock = _held.get(path)
+            if lock is None and (handle := _try(disk, path)) is not None:
+                lock = _held[path] = Lock(path, handle, disk, since)
+            if lock is not None:
+                lock.users += 1
+                return lock
+        if time.monotonic() >= end:
+            raise _refusal(disk, path, session_id)
+        time.sleep(0.01)
+
+
+def release(lock: Lock) -> None:
+    """The last user gives the lock up, and closes what its users shared."""
+    if not lock.ours:
+        return
+    with _registry:
+        lock.users -= 1
+        if lock.users == 0:
+            del _held[lock.path]
+            if lock.file is not None:
+                lock.file.close()
+            lock.close()
+
+
+@contextlib.contextmanager
+def locked(disk: Disk, path: str, session_id: str, since: str) -> Iterator[Lock]:
+    """Hold the session's lock, with its mutex, for a block."""
+    lock = acquire(disk, path, session_id, since)
+    try:
+        with lock.mutex:
+            yield lock
+    finally:
+        release(lock)
+
+
+def look(path: str) -> tuple[int | None, Clean | None]:
+    """Who wrote the session last, and where its file ended then, as far as that is known. Takes no lock."""
+    with _registry:  # a second descriptor of a lock file that we hold would, closed, give the lock up
+        lock = _held.get(path)
+        if lock is not None:
+            return lock.writer, lock.clean
+        try:
+            handle = os.open(path, os.O_RDONLY | SAFE_OPEN)
+        except OSError:
+            return None, None
+        try:
+            return _parse(_text(handle))[3:]
+        finally:
+            os.close(handle)
+
+
+def _try(disk: Disk, path: str) -> int | None:
+    """The descriptor of the lock file, locked; None when another process has it."""
+    while True:
+        handle = disk.open(path, os.O_RDWR | os.O_CREAT)
+        try:
+            got = try_lock(handle)
+        except OSError:
+            disk.close(handle)
+            raise
+        if got and _same(handle, path):
+            return handle
+        disk.close(handle)
+        if not got:
+            return None
+
+
+def _same(handle: int, path: str) -> bool:
+    """Whether the path still is the file behind `handle`: who deletes a session deletes its lock file."""
+    try:
+        there, here = os.lstat(path), os.fstat(handle)
+    except OSError:
+        return False
+    return (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev)
+
+
+def _refusal(disk: Disk, path: str, session_id: str) -> SessionLockedError:
+    handle = disk.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        holder = lock_holder(handle)
+        pid, since, host, *_ = _parse(_text(handle))
+    finally:
+        disk.close(handle)
+    if holder is not None and holder != pid:  # the text is not the holder's
+        pid, since, host = holder, None, host_name()
+    who = f"process {pid}" if pid else "another process"
+    details = (f" on {host}" if host else "") + (f" since {since}" if since else "")
+    text = f"Session '{session_id}' is held by {who}{details}. Close it there, or use another session."
+    return SessionLockedError(session_id, text, pid=pid, host=host, since=since)
+
+
+def _text(handle: int) -> str:
+    try:
+        return os.pread(handle, _SIZE, 0).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _parse(text: str) -> tuple[int | None, str | None, str | None, int | None, Clean | None]:
+    """pid, since, host, writer, clean: what the text tells, None for what it does not."""
+    fields: dict[str, str] = {}
+    for line in text.split("\n"):
+        name, _, value = line.partition(" ")
+        fields[name] = value if value.isprintable() else ""
+    numbers = fields.get("clean", "").split()
+    clean = Clean(*map(int, numbers)) if len(numbers) == 4 and all(map(_is_number, numbers)) else None
+    pid, writer = fields.get("pid", ""), fields.get("writer", "")
+    return (
+        int(pid) if _is_number(pid) else None,
+        fields.get("since") or None,
+        fields.get("host") or None,
+        int(writer) if _is_number(writer) else None,
+        clean,
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20
+
+
+def _after_fork() -> None:
+    """The locks stayed with the parent."""
+    global _registry  # another thread of the parent may have held it
+    _registry = threading.RLock()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

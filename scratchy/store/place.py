@@ -1,0 +1,249 @@
+"""A folder of sessions: which file is which, what lies beside it, and its header and messages, read without a lock."""
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import NamedTuple
+
+from scratchy.core.errors import SessionCorruptedError, SessionNotFoundError, SessionVersionError
+from scratchy.core.messages import Message
+from scratchy.core.stored import Header
+from scratchy.store import lock
+from scratchy.store.disk import Disk
+from scratchy.store.foreign import decode_document, utc_text
+from scratchy.store.ids import SUFFIX, encode_id, file_name, is_plain
+from scratchy.store.toonfile import (
+    HEAD,
+    DamageError,
+    FutureError,
+    Head,
+    body_end,
+    decode_items,
+    item_end,
+    item_starts,
+    last_items,
+    parse_head,
+)
+
+_KINDS = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+_SLICE = 1 << 16
+
+
+class Content(NamedTuple):
+    """A whole session. `end`: the offset behind the last counted item; None in a file of another form."""
+
+    header: Header
+    messages: list[Message]
+    end: int | None
+
+
+class Place:
+    """`folder` is absolute; `now` tells the time in UTC."""
+
+    def __init__(self, folder: str, disk: Disk, now: Callable[[], datetime]) -> None:
+        self.folder = folder
+        self.disk = disk
+        self._now = now
+
+    def now(self) -> str:
+        return utc_text(self._now())
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def lock_path(self, session_id: str) -> str:
+        return self.path(f".{encode_id(session_id)}.lock")
+
+    def temporary(self, session_id: str) -> str:
+        """Where a file is made before it gets its name. One a session: who holds the lock may remove it."""
+        return self.path(f".{encode_id(session_id)}.tmp")
+
+    def find(self, session_id: str) -> str:
+        """The session's file, or where it will be: its own name, else the plain one if it holds this session."""
+        path = self.path(file_name(session_id))
+        if os.path.lexists(path) or not is_plain(session_id):
+            return path
+        plain = self.path(session_id + SUFFIX)
+        if not os.path.lexists(plain):
+            return path
+        try:
+            named = read_header(self.disk, plain, session_id)[0].session_id
+        except (SessionCorruptedError, SessionNotFoundError, OSError):
+            named = session_id
+        return plain if named in (session_id, "") else path
+
+    def beside(self, session_id: str, folder: str = "") -> list[tuple[str, str]]:
+        """What follows the session: the names, and the same with NUL in the encoded id's place."""
+        encoded = re.escape(encode_id(session_id))
+        shape = re.compile(rf"({encoded}_(?:events|transcript)\.jsonl|\.{encoded}\.(?:draft|tail-[0-9]+))\Z")
+        with suppress(FileNotFoundError), os.scandir(folder or self.folder) as entries:
+            return sorted((entry.name, _other(entry.name, session_id)) for entry in entries if shape.match(entry.name))
+        return []
+
+    # --- Reading: no lock, no repair; beside a live append the first counted items are seen
+
+    def load(self, path: str, session_id: str) -> Content:
+        handle = open_file(self.disk, path, session_id, os.O_RDONLY)
+        try:
+            return read_content(self.disk, handle, session_id)
+        except DamageError as error:
+            raise damaged(session_id, path, error) from None
+        finally:
+            self.disk.close(handle)
+
+    def tail(self, path: str, session_id: str, count: int, before: int | None) -> tuple[int, list[Message]]:
+        handle = open_file(self.disk, path, session_id, os.O_RDONLY)
+        try:
+            head = read_head(self.disk, handle)
+            if head is None:
+                messages = read_content(self.disk, handle, session_id).messages
+                last = len(messages) if before is None else max(0, min(before, len(messages)))
+                first = max(0, last - max(count, 0))
+                return first, messages[first:last]
+            check_named(head.header, session_id)
+            last = head.total if before is None else max(0, min(before, head.total))
+            first = max(0, last - max(count, 0))
+            return first, read_slice(self.disk, handle, head, (first, last), self.clean_end(handle, head, session_id))
+        except DamageError as error:
+            raise damaged(session_id, path, error) from None
+        finally:
+            self.disk.close(handle)
+
+    def clean_end(self, handle: int, head: Head, session_id: str) -> int | None:
+        """Where the last item ends, if the file is as a writer of ours left it: then no scan is needed to know."""
+        clean = lock.look(self.lock_path(session_id))[1]
+        there = os.fstat(handle)
+        known = lock.Clean(there.st_ino, there.st_size, head.total, there.st_mtime_ns)
+        return there.st_size if clean == known and there.st_size >= head.body else None
+
+
+def _other(name: str, session_id: str) -> str:
+    return name.replace(encode_id(session_id), "\0", 1)
+
+
+def open_file(disk: Disk, path: str, session_id: str, flags: int) -> int:
+    """A descriptor of a regular file. Raises SessionNotFoundError, SessionCorruptedError for anything else, OSError."""
+    try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISREG(mode):
+            handle = disk.open(path, flags)
+            mode = os.fstat(handle).st_mode
+            if stat.S_ISREG(mode):
+                return handle
+            disk.close(handle)
+    except FileNotFoundError:
+        raise SessionNotFoundError(session_id) from None
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO):
+            raise
+        mode = stat.S_IFLNK
+    kind = _KINDS.get(stat.S_IFMT(mode), "a device")
+    raise damaged(session_id, path, DamageError(f"{kind} stands in the place of its file"))
+
+
+def damaged(session_id: str, path: str, error: DamageError) -> SessionCorruptedError:
+    """What is wrong, where, and what to do: for the person."""
+    if isinstance(error, FutureError):
+        text = f"Session '{session_id}' cannot be read: {error.reason}, {path}. It was left untouched; update Scratchy."
+        return SessionVersionError(session_id, text)
+    return SessionCorruptedError(
+        session_id,
+        f"Session '{session_id}' cannot be read: {error.reason}, at byte {error.offset} of {path}. "
+        f"It was left untouched; `/delete {session_id}` moves it to the trash.",
+    )
+
+
+def check_named(header: Header, session_id: str) -> None:
+    if header.session_id != session_id:
+        raise DamageError(f"its header names another session, {header.session_id!r}")
+
+
+def read_head(disk: Disk, handle: int) -> Head | None:
+    """The header of a file in our form, None for another form; usually one small read. Raises DamageError."""
+    size = HEAD
+    while True:
+        data = disk.read(handle, size, 0)
+        if data != disk.read(handle, size, 0):  # a writer patches it just now: half a count is no count
+            continue
+        at = data.find(b"\nmessages[")
+        if len(data) < size or (at >= 0 and data.find(b"\n", at + 1) >= 0):
+            return parse_head(data)
+        size *= 4
+
+
+def read_header(disk: Disk, path: str, session_id: str) -> tuple[Header, int]:
+    """Header and count; the header's id is not compared. Raises as `open_file` does."""
+    handle = open_file(disk, path, session_id, os.O_RDONLY)
+    try:
+        head = read_head(disk, handle)
+        if head is not None:
+            return head.header, head.total
+        header, messages = decode_document(_whole(disk, handle), os.fstat(handle).st_mtime)
+        return header, len(messages)
+    except DamageError as error:
+        raise damaged(session_id, path, error) from None
+    finally:
+        disk.close(handle)
+
+
+def _whole(disk: Disk, handle: int) -> bytes:
+    return disk.read(handle, os.fstat(handle).st_size, 0)
+
+
+def read_content(disk: Disk, handle: int, session_id: str) -> Content:
+    """Header and messages, strictly. Raises DamageError."""
+    head = read_head(disk, handle)
+    data = _whole(disk, handle)  # behind the header: what the count covers is there by now
+    if head is None:
+        header, messages = decode_document(data, os.fstat(handle).st_mtime)
+        if header.session_id:
+            check_named(header, session_id)
+        return Content(header, messages, None)  # type: ignore[arg-type]
+    check_named(head.header, session_id)
+    end = body_end(data, head)
+    return Content(head.header, decode_items(data[head.body : end], head.total, head.body), end)  # type: ignore[arg-type]
+
+
+def read_slice(disk: Disk, handle: int, head: Head, span: tuple[int, int], end: int | None) -> list[Message]:
+    """The messages `span[0]` to `span[1]`, from whichever end is nearer. `end`: of the last item, if known."""
+    first, last = span
+    if first >= last:
+        return []
+    if end is None or last <= head.total // 2:
+        return _forward(disk, handle, head, span)
+    size = _SLICE
+    while True:
+        start = max(head.body - 1, end - size)  # the newline before the first item shows that it begins there
+        data = disk.read(handle, end - start, start)
+        starts = last_items(data, head.total - first)
+        if len(starts) == head.total - first:
+            break
+        if start == head.body - 1:
+            raise DamageError(f"{head.total} messages are counted, {len(starts)} are there", end)
+        size *= 4
+    bounds = [*starts, len(data)]
+    if last == head.total and item_end(data, starts[-1]) != len(data):
+        raise DamageError("its last message is cut off", end)
+    piece = data[bounds[0] : bounds[last - first]]
+    return decode_items(piece, last - first, start + bounds[0])  # type: ignore[return-value]
+
+
+def _forward(disk: Disk, handle: int, head: Head, span: tuple[int, int]) -> list[Message]:
+    first, last = span
+    whole = os.fstat(handle).st_size - head.body
+    size = _SLICE
+    while True:
+        data = disk.read(handle, min(size, whole), head.body)
+        wanted = min(last + 1, head.total)
+        starts = item_starts(data, 0, wanted)
+        if (len(starts) == wanted and wanted > last) or size >= whole:
+            break
+        size *= 4
+    if len(starts) < wanted:
+        raise DamageError(f"{head.total} messages are counted, {len(starts)} are there", head.body + len(data))
+    stop = starts[last] if wanted > last else item_end(data, starts[-1])
+    return decode_items(data[starts[first] : stop], last - first, head.body + starts[first])  # type: ignore[return-value]

@@ -1,0 +1,265 @@
+"""The session file's format: pure functions between bytes and values. No path, no descriptor, no clock.
+
+    session_id: my_project          header keys, then unknown keys in their order
+    ...
+    updated_at: "2026-11-20T12:36:03.554Z"      these two lines have a fixed width and are patched in place
+    messages[3]:                                the count, then spaces
+      - role: system                            items, in list form, each ends with a newline
+        content: ...
+
+A message is committed when the count covers it; what follows the last counted item is an uncommitted tail. Files of
+another shape (tables, other key order, JSON) are read by `foreign.py`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import toons
+
+from scratchy.core.stored import Header
+
+VERSION = 1
+HEAD = 4096  # the patched lines lie in the first block: one read, one small write that no power cut tears
+DEPTH = 100
+
+_STAMP = 24  # 2026-11-20T12:36:03.554Z
+_COUNT = 20  # `messages[123456789]:`
+_OURS = ("session_id", "version", "title", "created_at", "metadata", "updated_at", "messages")
+_CONTROLS = bytes(code for code in range(0x20) if code != 0x0A)
+
+
+class DamageError(ValueError):
+    """The bytes are no session. `offset`: where, in bytes from the start, as well as that is known."""
+
+    def __init__(self, reason: str, offset: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.offset = offset
+
+
+class FutureError(DamageError):
+    """Written by a newer Scratchy."""
+
+
+class Head(NamedTuple):
+    """A parsed header: `total` messages are counted, `patch` is the offset of the `updated_at` line, `body` the offset of the first item."""
+
+    header: Header
+    total: int
+    patch: int
+    body: int
+
+
+# --- Writing ----------------------------------------------------------------------------------------------------------
+
+
+def encode_header(header: Header, count: int) -> bytes:
+    fields: dict[str, Any] = {"session_id": header.session_id, "version": header.version}
+    if header.title is not None:
+        fields["title"] = header.title
+    fields["created_at"] = header.created_at
+    fields["metadata"] = dict(header.metadata)
+    fields.update((key, value) for key, value in header.extra.items() if key not in _OURS)
+    return (toons.dumps(plain(fields)) + "\n").encode() + encode_patch(header.updated_at, count)
+
+
+def encode_patch(updated_at: str, count: int) -> bytes:
+    """The last two header lines; `updated_at` as `utc_text` makes it."""
+    return f'updated_at: "{updated_at}"\n{f"messages[{count}]:":<{_COUNT}}\n'.encode()
+
+
+def is_stamp(text: str) -> bool:
+    """Whether it has the width and the signs of a time as `encode_patch` needs it."""
+    return len(text) == _STAMP and text[-1] == "Z" and not text.strip("0123456789-:.TZ")
+
+
+def encode_items(messages: Sequence[Mapping[str, Any]], *, strict: bool = True) -> bytes:
+    """Items in list form, as they stand in a file. Raises TypeError or ValueError for what is no message; not `strict`
+    (files that others wrote): any object will do."""
+    if not messages:
+        return b""
+    # The empty object at the end has other keys than any message: that forces the list form.
+    check = check_message if strict else plain
+    text = toons.dumps([*(check(message) for message in messages), {}])
+    return text[text.index("\n") + 1 : -len("  -")].encode()
+
+
+def check_message(message: Any) -> dict[str, Any]:
+    """The message as it will be read back: lone surrogates replaced, NaN and infinities None, tuples lists."""
+    if not isinstance(message, Mapping):
+        raise TypeError(f"A message is a dict, not {type(message).__name__}.")
+    checked = plain(cast("Mapping[str, Any]", message))
+    if not isinstance(checked.get("role"), str):
+        raise ValueError("A message needs a string 'role'.")
+    return checked
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value as JSON has it. Raises TypeError for what JSON has not, ValueError when nested too deeply."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if depth >= DEPTH:
+        raise ValueError(f"A message must not be nested deeper than {DEPTH} levels.")
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[Any, Any]", value)
+        return {_key(key): plain(fields[key], depth + 1) for key in fields}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry, depth + 1) for entry in cast("Sequence[Any]", value)]
+    raise TypeError(f"A message holds JSON values only, not {type(value).__name__}.")
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a pair of surrogates is a character; a lone one is replaced
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return str(value)
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"A message's keys are strings, not {type(key).__name__}.")
+    return _text(key)
+
+
+# --- Reading ----------------------------------------------------------------------------------------------------------
+
+
+def parse_head(data: bytes) -> Head | None:
+    """The header at the start of a file in our form; None when the form is another, or `data` ends before it does.
+
+    Raises: FutureError, or DamageError when it is our form with values that cannot be.
+    """
+    at = data.find(b"\nmessages[") + 1
+    end = data.find(b"\n", at)
+    patch = at - _STAMP - len('updated_at: ""\n')
+    if end < 0 or patch < 1 or data[patch - 1] != 0x0A or not _is_patch(data[patch : end + 1]):
+        return None
+    try:
+        fields: dict[str, Any] = toons.loads(data[:at].decode())
+    except ValueError as error:
+        raise DamageError(f"its header does not decode ({error})") from None
+    count = int(data[at + len("messages[") : data.index(b"]", at)])
+    return Head(make_header(fields), count, patch, end + 1)
+
+
+def _is_patch(lines: bytes) -> bool:
+    if not lines.startswith(b'updated_at: "') or lines[13 + _STAMP : 24 + _STAMP] != b'"\nmessages[':
+        return False
+    digits, close, rest = lines[24 + _STAMP : -1].partition(b"]:")
+    return bool(close) and digits.isdigit() and not rest.strip(b" ") and len(lines) >= 16 + _STAMP + _COUNT
+
+
+def make_header(fields: Mapping[str, Any]) -> Header:
+    """The header of decoded top-level keys. Raises FutureError and DamageError for values that cannot be."""
+    version: Any = fields.get("version", VERSION)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise DamageError(f"its version is {version!r}")
+    if version > VERSION:
+        raise FutureError(f"made by a newer Scratchy (version {version})")
+    title: Any = fields.get("title")
+    metadata: Any = fields.get("metadata")
+    named: dict[str, Any] = {name: fields.get(name, "") for name in ("session_id", "created_at", "updated_at")}
+    for name, value in (*named.items(), ("title", title or "")):
+        if not isinstance(value, str):
+            raise DamageError(f"its {name} is {value!r}")
+    if metadata is None:
+        metadata = {}
+    if not isinstance(metadata, dict):
+        raise DamageError(f"its metadata is {metadata!r}")
+    extra = {key: fields[key] for key in fields if key not in _OURS}
+    return Header(**named, title=title, metadata=cast("dict[str, Any]", metadata), extra=extra, version=version)
+
+
+def body_end(data: bytes, head: Head) -> int:
+    """The offset behind the last counted item, found by its own indentation, whatever follows.
+
+    `data` is the file from its start. Raises DamageError when there are fewer items than counted.
+    """
+    starts = item_starts(data, head.body, head.total)
+    if len(starts) < head.total:
+        raise DamageError(f"{head.total} messages are counted, {len(starts)} are there", len(data))
+    return item_end(data, starts[-1]) if starts else head.body
+
+
+def item_starts(data: bytes, at: int, limit: int) -> list[int]:
+    """The offsets of at most `limit` items from `at`, which is where one begins. Stops at what is no item."""
+    starts: list[int] = []
+    while len(starts) < limit and _is_item(data, at):
+        starts.append(at)
+        at = data.find(b"\n  -", at) + 1
+        while at > 0 and not _is_item(data, at):
+            at = data.find(b"\n  -", at) + 1
+        if at == 0:
+            break
+    return starts
+
+
+def _is_item(data: bytes, at: int) -> bool:
+    return data.startswith((b"  - ", b"  -\n"), at)
+
+
+def item_end(data: bytes, start: int) -> int:
+    """The offset behind the item that begins at `start`. Raises DamageError when its last line has no end."""
+    at = data.find(b"\n", start) + 1
+    while at > 0 and data.startswith(b"    ", at):
+        at = data.find(b"\n", at) + 1
+    if at == 0:
+        raise DamageError("its last message is cut off", len(data))
+    return at
+
+
+def last_items(data: bytes, wanted: int) -> list[int]:
+    """The offsets in `data` of its last `wanted` items, which end where `data` ends; fewer when it holds fewer.
+
+    `data` may begin anywhere behind a newline; what comes before its first item belongs to an earlier one.
+    """
+    starts: list[int] = []
+    at = len(data)
+    while len(starts) < wanted:
+        at = data.rfind(b"\n  -", 0, at) + 1
+        if at == 0:
+            break
+        if _is_item(data, at):
+            starts.append(at)
+    return starts[::-1]
+
+
+def decode_items(data: bytes, count: int, offset: int = 0) -> list[dict[str, Any]]:
+    """Exactly `count` items, strictly. `offset`: where `data` lies in its file, for what an error says."""
+    if len(data.translate(None, _CONTROLS)) != len(data):
+        at = next(at for at, byte in enumerate(data) if byte in _CONTROLS)
+        raise DamageError("control bytes among its messages", offset + at)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise DamageError("bytes that are no UTF-8", offset + error.start) from None
+    prefix = f"messages[{count}]:\n"
+    try:
+        items: Any = toons.loads(prefix + text)["messages"]
+    except toons.ToonDecodeError as error:
+        raise DamageError(f"a message does not decode ({error.args[0]})", offset + _line(data, error.line)) from None
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise DamageError(f"a message does not decode ({error})", offset) from None
+    return check_items(items, offset)
+
+
+def check_items(items: Any, offset: int = 0) -> list[dict[str, Any]]:
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in cast("list[Any]", items)):
+        raise DamageError("its messages are no list of objects", offset)
+    return cast("list[dict[str, Any]]", items)
+
+
+def _line(data: bytes, line: int | None) -> int:
+    """The offset of a line as the decoder counts it: the count's line, which stands before `data`, is the first."""
+    at = 0
+    for _ in range((line or 2) - 2):
+        at = data.find(b"\n", at) + 1
+    return at

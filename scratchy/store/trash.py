@@ -1,0 +1,197 @@
+"""The trash: `.trash/<time>-<encoded id>/` holds what was deleted, cleared or replaced, and a note why and when.
+
+An entry exists once its session file is in it. Nothing empties by itself.
+"""
+
+import errno
+import json
+import os
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from scratchy.core.errors import SessionError, SessionNotFoundError
+from scratchy.core.stored import TrashEntry
+from scratchy.store.disk import Disk, copy_all, write_all
+from scratchy.store.ids import SUFFIX, decode_id, encode_id
+from scratchy.store.place import Place, read_header
+
+FOLDER = ".trash"
+NOTE = "note.json"
+
+_STAMP = "%Y%m%dT%H%M%S.%f"
+_NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV, errno.EACCES)
+
+
+class Trash:
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._disk = place.disk
+        self.folder = place.path(FOLDER)
+
+    def keep(self, path: str, session_id: str, reason: str) -> str:
+        """A second name for the file at `path`, before another takes its place; the name of the entry."""
+        name = self._new(session_id, reason)
+        entry = os.path.join(self.folder, name)
+        try:
+            link_or_copy(self._disk, path, os.path.join(entry, os.path.basename(path)))
+            self._disk.sync_folder(entry)
+        except BaseException:
+            self.drop(name)
+            raise
+        return name
+
+    def move(self, path: str, session_id: str, reason: str, beside: bool = True) -> TrashEntry:
+        """Whatever stands at `path`, by rename: the session first, then what lies beside it."""
+        name = self._new(session_id, reason)
+        entry = os.path.join(self.folder, name)
+        try:
+            self._disk.rename(path, os.path.join(entry, os.path.basename(path)))
+        except BaseException:
+            self.drop(name)
+            raise
+        if beside:
+            self.add(name, session_id)
+        self._disk.sync_folder(entry)
+        self._disk.sync_folder(self._place.folder)
+        found = self._read(name)
+        if found is None:
+            raise SessionNotFoundError(session_id, f"The trash entry {name} vanished.")
+        return found
+
+    def add(self, name: str, session_id: str) -> None:
+        """What still lies beside a deleted session follows it."""
+        for stray, _ in self._place.beside(session_id):
+            self._disk.rename(self._place.path(stray), os.path.join(self.folder, name, stray))
+
+    def give_back(self, name: str, session_id: str, new_id: str) -> None:
+        """What lay beside the session lies beside it again, under its new id."""
+        entry = os.path.join(self.folder, name)
+        for stray, shape in self._place.beside(session_id, entry):
+            self._disk.rename(os.path.join(entry, stray), self._place.path(shape.replace("\0", encode_id(new_id))))
+
+    def drop(self, name: str) -> None:
+        """Take an entry back that its maker could not finish, as far as that goes."""
+        entry = os.path.join(self.folder, name)
+        with suppress(OSError):
+            for inside in os.listdir(entry):
+                self._disk.unlink(os.path.join(entry, inside))
+            self._disk.remove_folder(entry)
+
+    def entries(self) -> list[TrashEntry]:
+        """Newest first."""
+        found = [self._read(name) for name in sorted(self._names(), reverse=True)]
+        return [entry for entry in found if entry is not None]
+
+    def file_of(self, name: str) -> str:
+        """The session file of an entry. Raises SessionNotFoundError."""
+        entry = os.path.join(self.folder, name)
+        with suppress(OSError):
+            if name not in ("", ".", "..") and os.path.basename(name) == name:
+                for inside in os.listdir(entry):
+                    if inside.endswith(SUFFIX):
+                        return os.path.join(entry, inside)
+        raise SessionNotFoundError(name, f"The trash has no entry '{name}'.")
+
+    def find(self, name: str) -> TrashEntry:
+        self.file_of(name)
+        entry = self._read(name)
+        if entry is None:
+            raise SessionNotFoundError(name, f"The trash has no entry '{name}'.")
+        return entry
+
+    def _names(self) -> list[str]:
+        try:
+            return os.listdir(self.folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _new(self, session_id: str, reason: str) -> str:
+        """An empty entry with its note. Later entries of a session sort later, whatever the clock does."""
+        encoded = encode_id(session_id)
+        when = self._place.now()
+        name = f"{_compact(when)}-{encoded}"
+        newest = max((name for name in self._names() if name.partition("-")[2] == encoded), default="")
+        if newest >= name:
+            name = f"{_after(newest)}-{encoded}"
+        entry = os.path.join(self.folder, name)
+        self._disk.make_folder(entry)
+        try:
+            note = json.dumps({"id": session_id, "when": when, "reason": reason}).encode()
+            handle = self._disk.open(os.path.join(entry, NOTE), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            try:
+                write_all(self._disk, handle, note, 0)
+                self._disk.sync(handle)
+            finally:
+                self._disk.close(handle)
+            self._disk.sync_folder(entry)
+            self._disk.sync_folder(self.folder)
+        except BaseException:
+            self.drop(name)
+            raise
+        return name
+
+    def _read(self, name: str) -> TrashEntry | None:
+        try:
+            path = self.file_of(name)
+        except SessionError:
+            return None
+        note = self._note(name)
+        session_id = str(note.get("id") or decode_id(name.partition("-")[2]) or name)
+        count = 0
+        with suppress(OSError, SessionError):
+            count = read_header(self._disk, path, session_id)[1]
+        size = 0
+        with suppress(OSError):
+            size = os.lstat(path).st_size
+        return TrashEntry(name, session_id, str(note.get("when", "")), str(note.get("reason", "")), count, size)
+
+    def _note(self, name: str) -> dict[str, Any]:
+        try:
+            handle = self._disk.open(os.path.join(self.folder, name, NOTE), os.O_RDONLY)
+        except OSError:
+            return {}
+        try:
+            note: Any = json.loads(self._disk.read(handle, 1 << 16, 0))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        finally:
+            self._disk.close(handle)
+        return cast("dict[str, Any]", note) if isinstance(note, dict) else {}
+
+
+def link_or_copy(disk: Disk, source: str, target: str) -> None:
+    """A second name, or where the file system has none, a synced copy. Never replaces."""
+    try:
+        disk.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        copy_file(disk, source, target)
+
+
+def copy_file(disk: Disk, source: str, target: str) -> None:
+    read = disk.open(source, os.O_RDONLY)
+    try:
+        write = disk.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            copy_all(disk, read, write, 0, os.fstat(read).st_size, 0)
+            disk.sync(write)
+        finally:
+            disk.close(write)
+    finally:
+        disk.close(read)
+
+
+def _compact(when: str) -> str:
+    return when.replace("-", "").replace(":", "")
+
+
+def _after(newest: str) -> str:
+    """The time of an entry's name, and a millisecond."""
+    stamp = newest.partition("-")[0]
+    try:
+        later = datetime.strptime(stamp.removesuffix("Z"), _STAMP) + timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return stamp + "0"
+    return _compact(later.isoformat(timespec="milliseconds")) + "Z"
