@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from markdown_it import MarkdownIt
 from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
+from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]
 from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 from rich.cells import cell_len, chop_cells

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from scratchy.core.errors import ProviderError, ScratchyError
 from scratchy.core.text import clean, reveal
 from scratchy.terminal.boot import Boot, Commands
+from scratchy.terminal.clipboard import copy_by_program, osc52
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
@@ -159,7 +160,7 @@ class Repl:
             if not busy:
                 screen.live.status, screen.live.since = "", None
                 screen.rest()
-        self._show_outcome(outcome)
+        await self._show_outcome(outcome)
 
     async def _turn(self, line: str) -> None:
         conversation, screen, show = self._ready_desk().conversation, self._screen, self._ready_show()
@@ -200,14 +201,15 @@ class Repl:
             view.fail(f"The turn failed: {type(failure).__name__}: {failure}")
             self._bring_back()
 
-    def _show_outcome(self, outcome: Outcome) -> None:
+    async def _show_outcome(self, outcome: Outcome) -> None:
         screen = self._screen
         if outcome.text and outcome.markdown:
             screen.write(self._ready_show().markdown(outcome.text))
         elif outcome.text:
             screen.write(clean(outcome.text).removesuffix("\n") + "\n")
         if outcome.copy is not None:
-            screen.copy(outcome.copy)
+            screen.control(osc52(outcome.copy))
+            await asyncio.to_thread(copy_by_program, outcome.copy)
         if outcome.switched:
             self._show_recent()
         if outcome.quit:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
-from prompt_toolkit.filters import Condition, has_focus
+from prompt_toolkit.filters import Condition, has_completions, has_focus, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.key_binding import KeyBindings
@@ -168,9 +168,10 @@ class Screen:
         self.app.layout.focus(self.word)
         self.refresh()
 
-    def copy(self, text: str) -> None:
-        """Into the clipboard, by the terminal (OSC 52) and by the system's own program where there is one."""
-        raise NotImplementedError
+    def control(self, sequence: str) -> None:
+        """A control sequence of our own, straight to the terminal."""
+        self._output.write_raw(sequence)
+        self._output.flush()
 
     def left_over(self) -> str:
         """What was still to be written when the application ended."""
@@ -239,14 +240,14 @@ class Screen:
             wrap_lines=False,
         )
         asking = Condition(lambda: self.asking)
-        menu = CompletionsMenu(max_height=8, scroll_offset=1, extra_filter=has_focus(self.buffer))
+        menu = VSplit([CompletionsMenu(max_height=8, scroll_offset=1), Window(height=0)])
         parts = [
             ConditionalContainer(live, Condition(lambda: bool(self._rows))),
             ConditionalContainer(entry, ~asking),
             ConditionalContainer(self._question, asking),
             ConditionalContainer(word, has_focus(self.word)),
-            VSplit([menu, Window(height=0)]),
-            search,
+            ConditionalContainer(menu, has_completions & has_focus(self.buffer)),
+            ConditionalContainer(search, is_searching),
         ]
         app: Application[int] = Application(
             layout=Layout(HSplit(parts, align=VerticalAlign.TOP), entry),

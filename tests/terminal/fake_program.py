@@ -87,7 +87,7 @@ class Conversation:
         self.messages.append({"role": "user", "content": line})
         yield StepStarted(1)
         try:
-            async for event in _TURNS.get(word, _say)(self, rest or line):
+            async for event in _TURNS[word](self, rest) if word in _TURNS else _say(self, line):
                 yield event
         except asyncio.CancelledError:
             with open(OPTIONS.get("log", "/dev/null"), "a", encoding="utf-8") as log:

@@ -1,0 +1,93 @@
+"""A program on a real pseudo-terminal, with a model of the screen: what a person would see, and every byte."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pyte
+
+PROGRAM = Path(__file__).with_name("fake_program.py")
+ROOT = Path(__file__).parents[2]
+PATIENCE = 15.0
+
+
+class Terminal:
+    """`rows` and `columns` as asked for; `raw` all that the program wrote."""
+
+    def __init__(self, *arguments: str, columns: int = 80, rows: int = 24, **environment: str) -> None:
+        env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "VISUAL", "EDITOR")}
+        env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **environment}
+        self._child: Any = pexpect.spawn(
+            sys.executable, [str(PROGRAM), *arguments], env=env, dimensions=(rows, columns), encoding=None
+        )
+        self._child.delaybeforesend = None
+        self.pid: int = self._child.pid
+        self.raw = b""
+        self.columns = columns
+        self.screen: Any = pyte.HistoryScreen(columns, rows, history=5000)
+        self._stream: Any = pyte.ByteStream(self.screen)
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._child.close(force=True)
+
+    def send(self, text: str) -> None:
+        self._child.send(text.encode())
+
+    def paste(self, text: str) -> None:
+        self.send(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, rows: int, columns: int) -> None:
+        self.screen.resize(rows, columns)
+        self.columns = columns
+        self._child.setwinsize(rows, columns)
+
+    def read(self, seconds: float = 0.05) -> None:
+        """Take what comes for so long."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            try:
+                data = self._child.read_nonblocking(65536, timeout=left)
+            except pexpect.TIMEOUT:
+                return
+            except pexpect.EOF:
+                return
+            self.raw += data
+            self._stream.feed(data)
+
+    def wait_for(self, what: str | Callable[[], bool]) -> None:
+        until = time.monotonic() + PATIENCE
+        while not (what() if callable(what) else what in self.text()):
+            assert time.monotonic() < until, f"waited in vain for {what!r}:\n{self.text()}"
+            self.read()
+
+    def ready(self) -> None:
+        self.wait_for("Model: made up")
+        self.wait_for(lambda: self.line().startswith("[default]"))
+
+    def text(self) -> str:
+        """Scrollback and screen, a line each, without the blanks at their ends."""
+        above = ["".join(line[at].data for at in range(self.columns)) for line in self.screen.history.top]
+        return "\n".join(line.rstrip() for line in [*above, *self.screen.display])
+
+    def line(self) -> str:
+        """The line that the cursor is in."""
+        return str(self.screen.display[self.screen.cursor.y]).rstrip()
+
+    def prompt(self) -> str:
+        """What is typed so far in the last prompt, over all its lines."""
+        return self.text().rpartition("You:")[2].strip()
+
+    def exit_code(self) -> int:
+        until = time.monotonic() + PATIENCE
+        while self._child.isalive():
+            assert time.monotonic() < until, f"does not end:\n{self.text()}"
+            self.read()
+        self.read()
+        return int(self._child.exitstatus if self._child.exitstatus is not None else -self._child.signalstatus)
