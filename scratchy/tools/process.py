@@ -7,14 +7,17 @@ stderr stay in order, and memory stays small however much is printed.
 import asyncio
 import codecs
 import contextlib
+import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
+import scratchy
 from scratchy.system import WINDOWS, group_alive, kill_group, start_group_kwargs
 from scratchy.tools.secrets import child_environment
 
@@ -89,9 +92,26 @@ async def run_job(job: Job) -> AsyncGenerator[str | Ended, None]:
             stopped = await _end(process.pid, ended, _GRACE)
             for piece in follower.rest():
                 yield piece
-            yield Ended(_whole(reader), process.returncode or 0, why, stopped)
+            yield Ended(_whole(reader), -1 if process.returncode is None else process.returncode, why, stopped)
         finally:
             await _end(process.pid, ended, _SHORT_GRACE)
+
+
+def python_job(module: str, request: Mapping[str, Any], seconds: float, limit: int) -> Job:
+    """A child of our own code, asked by JSON on its stdin. Nothing is imported from the folder that it works in."""
+    source = str(Path(scratchy.__file__).resolve().parents[1])
+    search = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH", "")) if part)
+    extra = {"PYTHONPATH": search, "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "ignore"}
+    command = (sys.executable, "-P", "-m", module)
+    return Job(command, Path(source), seconds, json.dumps(request).encode(), limit, extra=extra)
+
+
+async def finished(job: Job) -> Ended:
+    ended = Ended("", 1, "exit")
+    async with contextlib.aclosing(run_job(job)) as pieces:
+        async for piece in pieces:
+            ended = piece if isinstance(piece, Ended) else ended
+    return ended
 
 
 def _spool(files: contextlib.ExitStack) -> tuple[IO[bytes], IO[bytes]]:
@@ -116,7 +136,7 @@ async def _end(pid: int, ended: "asyncio.Future[int]", grace: float) -> bool:
             await asyncio.sleep(_POLL / 2)
     finally:
         kill_group(pid)
-    await asyncio.shield(ended)
+    await asyncio.wait({ended}, timeout=_GRACE)  # one that waits for a dead disk cannot be ended by anybody
     return True
 
 

@@ -2,21 +2,17 @@
 or ripgrep where it is installed), so that a slow pattern or a hung disk can be stopped like any command.
 """
 
-import json
-import os
 import shutil
-import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import scratchy
 from scratchy.core.messages import ToolSpec
 from scratchy.core.ports import Effect, ToolError, ToolResult
 from scratchy.permissions import Permissions, is_secret
 from scratchy.tools.files import reading
-from scratchy.tools.process import Ended, Job, run_job
+from scratchy.tools.process import Ended, Job, finished, python_job
 from scratchy.tools.specs import flag, spec, text
 
 _SECONDS = 30.0
@@ -53,20 +49,21 @@ class ListFiles:
         if ended.code and ended.why == "exit":
             raise ToolError(f"{folder} could not be listed: {ended.output.strip()}")
         names = ended.output.split("\0")[:-1]
-        lines = [f"{len(names)} entries in {folder}:" if names else f"Nothing in {folder} matches."]
+        lines = [f"Entries in {folder}, {len(names)} in all:" if names else f"Nothing in {folder} matches."]
         lines += names[:_MOST_NAMES]
         if len(names) > _MOST_NAMES:
             lines[0] = f"The first {_MOST_NAMES} entries in {folder} (there are more: take a pattern or a subfolder):"
-        yield ToolResult("\n".join([*lines, *_ending(ended)]))
+        yield ToolResult("\n".join([*lines, *_ending(ended, _SECONDS)]))
 
 
 class SearchFiles:
     """Both searching tools: `search_files` takes a regular expression, `fast_grep` a literal text."""
 
-    def __init__(self, permissions: Permissions, literal: bool, ripgrep: str | None) -> None:
+    def __init__(self, permissions: Permissions, literal: bool, ripgrep: str | None, seconds: float = _SECONDS) -> None:
         self._permissions = permissions
         self._literal = literal
         self._ripgrep = ripgrep
+        self._seconds = seconds
         self.spec: ToolSpec = _GREP if literal else _SEARCH
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
@@ -84,13 +81,15 @@ class SearchFiles:
             raise ToolError("There is nothing to search for.")
         names, any_case = arguments.get("file_pattern", "*"), bool(arguments.get("ignore_case", False))
         if self._ripgrep:
-            ended = await finished(_ripgrep_job(self._ripgrep, wanted, folder, names, any_case, self._literal))
+            job = _ripgrep_job(self._ripgrep, wanted, folder, names, any_case, self._literal)
+            ended = await finished(replace(job, timeout=self._seconds))
         else:
             request = {"do": "search", "folder": str(folder), "pattern": names, "wanted": wanted}
-            ended = await _child(request | {"literal": self._literal, "ignore_case": any_case, "most": _MOST_HITS + 1})
+            request |= {"literal": self._literal, "ignore_case": any_case, "most": _MOST_HITS + 1}
+            ended = await _child(request, self._seconds)
         if ended.why == "exit" and ended.code not in (0, 1) and "\0" not in ended.output:
             raise ToolError(f"The search failed: {ended.output.strip()[:2000]}")
-        yield ToolResult(_told(ended, folder))
+        yield ToolResult("\n".join([*_told(ended, folder), *_ending(ended, self._seconds)]))
 
     def _wanted(self, arguments: Mapping[str, Any]) -> str:
         return arguments["keyword" if self._literal else "pattern"]
@@ -128,28 +127,11 @@ def _ripgrep_job(program: str, wanted: str, folder: Path, names: str, any_case: 
     return Job((program, *options, f"--regexp={wanted}", "--", inside), base, _SECONDS, limit=_MOST_OUTPUT)
 
 
-async def _child(request: Mapping[str, Any]) -> Ended:
-    return await finished(python_job("scratchy.tools.search_child", request, _SECONDS, _MOST_OUTPUT))
+async def _child(request: Mapping[str, Any], seconds: float = _SECONDS) -> Ended:
+    return await finished(python_job("scratchy.tools.search_child", request, seconds, _MOST_OUTPUT))
 
 
-def python_job(module: str, request: Mapping[str, Any], seconds: float, limit: int) -> Job:
-    """A child of our own code, asked by JSON on its stdin. Nothing is imported from the folder that it works in."""
-    source = str(Path(scratchy.__file__).resolve().parents[1])
-    search = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH", "")) if part)
-    extra = {"PYTHONPATH": search, "PYTHONIOENCODING": "utf-8", "PYTHONWARNINGS": "ignore"}
-    command = (sys.executable, "-P", "-m", module)
-    return Job(command, Path(source), seconds, json.dumps(request).encode(), limit, extra=extra)
-
-
-async def finished(job: Job) -> Ended:
-    ended = Ended("", 1, "exit")
-    async with aclosing(run_job(job)) as pieces:
-        async for piece in pieces:
-            ended = piece if isinstance(piece, Ended) else ended
-    return ended
-
-
-def _told(ended: Ended, folder: Path) -> str:
+def _told(ended: Ended, folder: Path) -> list[str]:
     """`path\\0line:text` of ripgrep and of our child, as lines for the model; secret files are left out."""
     base = folder if folder.is_dir() else folder.parent
     hits: list[str] = []
@@ -164,17 +146,20 @@ def _told(ended: Ended, folder: Path) -> str:
         else:
             line, _, content = rest.rstrip("\r").partition(":")
             hits.append(f"{name}:{line}: {content[: _LONGEST_LINE * 2]}")
-    lines = [f"{len(hits)} hits in {folder}:" if hits else f"Nothing found in {folder}.", *hits[:_MOST_HITS]]
+    lines = [
+        f"Hits in {folder}, {len(hits)} in all:" if hits else f"Nothing found in {folder}.",
+        *hits[:_MOST_HITS],
+    ]
     if len(hits) > _MOST_HITS:
         lines[0] = f"The first {_MOST_HITS} hits in {folder} (there are more: search more narrowly):"
     if hidden:
         lines.append(f"[{len(hidden)} files that often hold keys or passwords were left out]")
-    return "\n".join([*lines, *_ending(ended)])
+    return lines
 
 
-def _ending(ended: Ended) -> list[str]:
+def _ending(ended: Ended, seconds: float) -> list[str]:
     if ended.why == "timeout":
-        return [f"[stopped after {_SECONDS:g} seconds; this is not all]"]
+        return [f"[stopped after {seconds:g} seconds; this is not all]"]
     return ["[stopped, too much was found; this is not all]"] if ended.why == "output" else []
 
 

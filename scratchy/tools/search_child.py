@@ -34,7 +34,7 @@ def main() -> int:
             _list(request)
         else:
             _search(request)
-    except (re.error, OSError) as error:
+    except (re.error, OSError, RecursionError) as error:
         print(error)
         return 2
     return 0

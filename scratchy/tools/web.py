@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from scratchy.core.messages import ToolSpec
 from scratchy.core.ports import Effect, ToolError, ToolResult
-from scratchy.tools.search import finished, python_job
+from scratchy.tools.process import finished, python_job
 from scratchy.tools.specs import spec, text
 
 _FETCH_SECONDS = 45.0

@@ -25,7 +25,7 @@ _CONNECT_SECONDS = 10.0
 _IDLE_SECONDS = 15.0
 _READ_SECONDS = 30.0
 _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript", "application/x-yaml")
-_NOISE = ["script", "style", "noscript", "template", "svg", "iframe", "head"]
+_NOISE = ["script", "style", "noscript", "template", "svg", "iframe", "title"]
 
 
 class _Refused(Exception):

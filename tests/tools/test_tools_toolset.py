@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from toolbench import call, collect, failure, make_tools, output, raw_call, run
@@ -14,10 +15,19 @@ from scratchy.tools.functions import tool_from_function
 from scratchy.tools.schema import problem_of
 from scratchy.tools.toolset import Tools, clip
 
-NAMES = (
-    "read_file create_file edit_file delete_file list_files search_files fast_grep execute_command code_execute "
-    "web_search url_fetch"
-).split()
+NAMES = [
+    "read_file",
+    "create_file",
+    "edit_file",
+    "delete_file",
+    "list_files",
+    "search_files",
+    "fast_grep",
+    "execute_command",
+    "code_execute",
+    "web_search",
+    "url_fetch",
+]
 
 
 def test_the_eleven_in_their_order_with_the_arguments_that_are_promised(tmp_path: Path):
@@ -140,7 +150,7 @@ def test_clipping_never_cuts_a_character():
 
 def test_a_tool_that_breaks_is_a_result(tmp_path: Path):
     class Broken:
-        spec = {"type": "function", "function": {"name": "broken", "parameters": {"type": "object"}}}
+        spec: ClassVar = {"type": "function", "function": {"name": "broken", "parameters": {"type": "object"}}}
 
         def effect(self, arguments: object):
             raise RuntimeError("no effect")
