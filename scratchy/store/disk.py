@@ -31,7 +31,7 @@ class Disk:
     def read(self, handle: int, size: int, offset: int) -> bytes:
         """At most `size` bytes; fewer only at the end of the file."""
         data = os.pread(handle, size, offset)
-        if not data or len(data) == size:
+        if len(data) == size or len(data) < _CHUNK:  # a small read is short at the end only
             return data
         parts = [data]
         at = offset + len(data)

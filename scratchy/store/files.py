@@ -111,16 +111,16 @@ class FileStore:
 
     def _info(self, entry: os.DirEntry[str]) -> SessionInfo:
         stem = entry.name.removesuffix(SUFFIX)
-        session_id = decode_id(stem) or stem
+        session_id = decode_id(stem)
         size, changed = 0, 0.0
         try:
             there = entry.stat(follow_symlinks=False)
             size, changed = there.st_size, there.st_mtime
-            header, count = read_header(self._disk, entry.path, session_id)
+            header, count = read_header(self._disk, entry.path, session_id or stem, there)
         except (SessionError, OSError) as error:
-            return SessionInfo(session_id, None, 0, size, changed, error=str(error))
-        named = header.session_id or session_id
-        if entry.name == _file_name(named):
+            return SessionInfo(session_id or stem, None, 0, size, changed, error=str(error))
+        named = header.session_id or session_id or stem
+        if named == session_id or (session_id is None and entry.name == _file_name(named)):
             return SessionInfo(named, header, count, size, changed)
         plain = named == stem and is_plain(stem) and not os.path.lexists(self._place.path(file_name(stem)))
         return SessionInfo(named if plain else stem, header, count, size, changed, foreign=not plain)

@@ -16,7 +16,7 @@ from scratchy.store.toonfile import DamageError, FutureError, check_items, make_
 _VERSION = re.compile(rb'^\s*"?version"?: *([0-9]{1,9}),?\r?$', re.MULTILINE)
 
 
-def decode_document(data: bytes, changed: float) -> tuple[Header, list[dict[str, Any]]]:
+def decode_foreign(data: bytes, changed: float) -> tuple[Header, list[dict[str, Any]]]:
     """Header and messages. `changed` (seconds since the epoch) stands in for times that the file does not tell.
 
     Raises: DamageError, FutureError.

@@ -6,7 +6,8 @@ import string
 SUFFIX = "_chat.toon"
 LONGEST = 200  # bytes of an encoded id; longer ones end in a hash and the file's header tells the rest
 
-_SAFE = frozenset((string.ascii_lowercase + string.digits + "_-.").encode())
+_LETTERS = string.ascii_lowercase + string.digits + "_-."
+_SAFE = frozenset(_LETTERS.encode())
 _PLAIN = frozenset(string.ascii_letters + string.digits + "_-. +=@,()[]")
 _RESERVED = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))])
 _HIDDEN = frozenset("\u00ad\u061c\u180e\ufeff") | {
@@ -20,6 +21,8 @@ def check_id(session_id: object) -> str:
         raise TypeError(f"A session id is a string, not {type(session_id).__name__}.")
     if not session_id:
         raise ValueError("A session id must not be empty.")
+    if session_id.isascii() and session_id.isprintable() and len(session_id) <= 1000:
+        return session_id
     for char in session_id:
         code = ord(char)
         if code < 0x20 or 0x7F <= code < 0xA0:
@@ -36,6 +39,8 @@ def check_id(session_id: object) -> str:
 
 def encode_id(session_id: str) -> str:
     """The id as a part of file names: lower-case letters, digits and `_-.` stay, all else is `%XX`."""
+    if _is_safe(session_id):
+        return session_id
     raw = session_id.encode()
     parts = [chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in raw]
     if parts[0] == "." or session_id.split(".", 1)[0] in _RESERVED:
@@ -48,8 +53,20 @@ def encode_id(session_id: str) -> str:
     return f"{kept[:cut] if cut >= 0 else kept}~{hashlib.sha256(raw).hexdigest()[:32]}"
 
 
+def _is_safe(name: str) -> bool:
+    """Whether an id is its own encoding. (What strips to nothing consists of those letters only.)"""
+    return (
+        not name.strip(_LETTERS)
+        and 0 < len(name) <= LONGEST
+        and name[0] != "."
+        and name.split(".", 1)[0] not in _RESERVED
+    )
+
+
 def decode_id(encoded: str) -> str | None:
     """The id of an encoded name; None when no id encodes to it, or only the file's header can tell."""
+    if _is_safe(encoded):
+        return encoded
     out = bytearray()
     at = 0
     while at < len(encoded):

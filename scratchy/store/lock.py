@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
 from scratchy.core.errors import SessionLockedError
@@ -124,7 +124,7 @@ def release(lock: Lock) -> None:
 
 
 @contextlib.contextmanager
-def locked(disk: Disk, path: str, session_id: str, since: str) -> Iterator[Lock]:
+def locked(disk: Disk, path: str, session_id: str, since: str) -> Generator[Lock, None, None]:
     """Hold the session's lock, with its mutex, for a block."""
     lock = acquire(disk, path, session_id, since)
     try:

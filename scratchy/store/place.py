@@ -14,7 +14,7 @@ from scratchy.core.messages import Message
 from scratchy.core.stored import Header
 from scratchy.store import lock
 from scratchy.store.disk import Disk
-from scratchy.store.foreign import decode_document, utc_text
+from scratchy.store.foreign import decode_foreign, utc_text
 from scratchy.store.ids import SUFFIX, encode_id, file_name, is_plain
 from scratchy.store.toonfile import (
     HEAD,
@@ -22,6 +22,7 @@ from scratchy.store.toonfile import (
     FutureError,
     Head,
     body_end,
+    decode_document,
     decode_items,
     item_end,
     item_starts,
@@ -125,12 +126,14 @@ def _other(name: str, session_id: str) -> str:
     return name.replace(encode_id(session_id), "\0", 1)
 
 
-def open_file(disk: Disk, path: str, session_id: str, flags: int) -> int:
+def open_file(disk: Disk, path: str, session_id: str, flags: int, there: os.stat_result | None = None) -> int:
     """A descriptor of a regular file. Raises SessionNotFoundError, SessionCorruptedError for anything else, OSError."""
     try:
-        mode = os.lstat(path).st_mode
+        mode = (there or os.lstat(path)).st_mode
         if stat.S_ISREG(mode):
             handle = disk.open(path, flags)
+            if there is not None:
+                return handle
             mode = os.fstat(handle).st_mode
             if stat.S_ISREG(mode):
                 return handle
@@ -175,14 +178,18 @@ def read_head(disk: Disk, handle: int) -> Head | None:
         size *= 4
 
 
-def read_header(disk: Disk, path: str, session_id: str) -> tuple[Header, int]:
-    """Header and count; the header's id is not compared. Raises as `open_file` does."""
-    handle = open_file(disk, path, session_id, os.O_RDONLY)
+def read_header(disk: Disk, path: str, session_id: str, there: os.stat_result | None = None) -> tuple[Header, int]:
+    """Header and count; the header's id is not compared. `there`: the file's lstat, if known. Raises as `open_file`."""
+    handle = open_file(disk, path, session_id, os.O_RDONLY, there)
     try:
-        head = read_head(disk, handle)
+        try:
+            head = parse_head(disk.read(handle, HEAD, 0))
+        except DamageError:
+            head = None
+        head = head or read_head(disk, handle)
         if head is not None:
             return head.header, head.total
-        header, messages = decode_document(_whole(disk, handle), os.fstat(handle).st_mtime)
+        header, messages = decode_foreign(_whole(disk, handle), os.fstat(handle).st_mtime)
         return header, len(messages)
     except DamageError as error:
         raise damaged(session_id, path, error) from None
@@ -199,13 +206,13 @@ def read_content(disk: Disk, handle: int, session_id: str) -> Content:
     head = read_head(disk, handle)
     data = _whole(disk, handle)  # behind the header: what the count covers is there by now
     if head is None:
-        header, messages = decode_document(data, os.fstat(handle).st_mtime)
+        header, messages = decode_foreign(data, os.fstat(handle).st_mtime)
         if header.session_id:
             check_named(header, session_id)
         return Content(header, messages, None)  # type: ignore[arg-type]
     check_named(head.header, session_id)
     end = body_end(data, head)
-    return Content(head.header, decode_items(data[head.body : end], head.total, head.body), end)  # type: ignore[arg-type]
+    return Content(head.header, decode_document(data[:end])["messages"], end)  # type: ignore[arg-type]
 
 
 def read_slice(disk: Disk, handle: int, head: Head, span: tuple[int, int], end: int | None) -> list[Message]:

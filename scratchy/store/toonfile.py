@@ -25,8 +25,8 @@ DEPTH = 100
 
 _STAMP = 24  # 2026-11-20T12:36:03.554Z
 _COUNT = 20  # `messages[123456789]:`
-_OURS = ("session_id", "version", "title", "created_at", "metadata", "updated_at", "messages")
-_CONTROLS = bytes(code for code in range(0x20) if code != 0x0A)
+_OURS = frozenset(("session_id", "version", "title", "created_at", "metadata", "updated_at", "messages"))
+_TEXTS = ("session_id", "created_at", "updated_at", "title")
 
 
 class DamageError(ValueError):
@@ -43,7 +43,7 @@ class FutureError(DamageError):
 
 
 class Head(NamedTuple):
-    """A parsed header: `total` messages are counted, `patch` is the offset of the `updated_at` line, `body` the offset of the first item."""
+    """`total` messages are counted; `patch` is the offset of the `updated_at` line, `body` that of the first item."""
 
     header: Header
     total: int
@@ -140,42 +140,40 @@ def parse_head(data: bytes) -> Head | None:
     at = data.find(b"\nmessages[") + 1
     end = data.find(b"\n", at)
     patch = at - _STAMP - len('updated_at: ""\n')
-    if end < 0 or patch < 1 or data[patch - 1] != 0x0A or not _is_patch(data[patch : end + 1]):
+    if end < 0 or patch < 1 or not data.startswith(b'\nupdated_at: "', patch - 1) or data[at - 2] != 0x22:
+        return None
+    digits, close, rest = data[at + 9 : end].partition(b"]:")
+    if not (close and digits.isdigit()) or rest.strip(b" ") or end - at < _COUNT:
         return None
     try:
         fields: dict[str, Any] = toons.loads(data[:at].decode())
     except ValueError as error:
         raise DamageError(f"its header does not decode ({error})") from None
-    count = int(data[at + len("messages[") : data.index(b"]", at)])
-    return Head(make_header(fields), count, patch, end + 1)
-
-
-def _is_patch(lines: bytes) -> bool:
-    if not lines.startswith(b'updated_at: "') or lines[13 + _STAMP : 24 + _STAMP] != b'"\nmessages[':
-        return False
-    digits, close, rest = lines[24 + _STAMP : -1].partition(b"]:")
-    return bool(close) and digits.isdigit() and not rest.strip(b" ") and len(lines) >= 16 + _STAMP + _COUNT
+    return Head(make_header(fields), int(digits), patch, end + 1)
 
 
 def make_header(fields: Mapping[str, Any]) -> Header:
     """The header of decoded top-level keys. Raises FutureError and DamageError for values that cannot be."""
-    version: Any = fields.get("version", VERSION)
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+    get = fields.get
+    version: Any = get("version", VERSION)
+    if type(version) is not int or version < 1:
         raise DamageError(f"its version is {version!r}")
     if version > VERSION:
         raise FutureError(f"made by a newer Scratchy (version {version})")
-    title: Any = fields.get("title")
-    metadata: Any = fields.get("metadata")
-    named: dict[str, Any] = {name: fields.get(name, "") for name in ("session_id", "created_at", "updated_at")}
-    for name, value in (*named.items(), ("title", title or "")):
-        if not isinstance(value, str):
+    texts: tuple[Any, Any, Any, Any] = (
+        get("session_id", ""),
+        get("created_at", ""),
+        get("updated_at", ""),
+        get("title"),
+    )
+    metadata: Any = get("metadata")
+    for name, value in zip(_TEXTS, texts, strict=True):
+        if type(value) is not str and (name != "title" or value is not None):
             raise DamageError(f"its {name} is {value!r}")
-    if metadata is None:
-        metadata = {}
-    if not isinstance(metadata, dict):
+    if metadata is not None and type(metadata) is not dict:
         raise DamageError(f"its metadata is {metadata!r}")
     extra = {key: fields[key] for key in fields if key not in _OURS}
-    return Header(**named, title=title, metadata=cast("dict[str, Any]", metadata), extra=extra, version=version)
+    return Header(*texts, metadata or {}, extra, version)
 
 
 def body_end(data: bytes, head: Head) -> int:
@@ -183,6 +181,8 @@ def body_end(data: bytes, head: Head) -> int:
 
     `data` is the file from its start. Raises DamageError when there are fewer items than counted.
     """
+    if data.count(b"\n  -", head.body - 1) == head.total > 0:  # no tail that looks like an item: the fast way
+        return item_end(data, data.rfind(b"\n  -") + 1)
     starts = item_starts(data, head.body, head.total)
     if len(starts) < head.total:
         raise DamageError(f"{head.total} messages are counted, {len(starts)} are there", len(data))
@@ -234,21 +234,24 @@ def last_items(data: bytes, wanted: int) -> list[int]:
 
 def decode_items(data: bytes, count: int, offset: int = 0) -> list[dict[str, Any]]:
     """Exactly `count` items, strictly. `offset`: where `data` lies in its file, for what an error says."""
-    if len(data.translate(None, _CONTROLS)) != len(data):
-        at = next(at for at, byte in enumerate(data) if byte in _CONTROLS)
-        raise DamageError("control bytes among its messages", offset + at)
+    start = f"messages[{count}]:\n".encode()
+    return decode_document(start + data, offset - len(start))["messages"]
+
+
+def decode_document(data: bytes, offset: int = 0) -> dict[str, Any]:
+    """The top-level keys of a whole document in our form, strictly; `messages` is a list of objects."""
+    if b"\0" in data:  # escaped by every writer, accepted by decoders: a page that was lost
+        raise DamageError("NUL bytes in it", offset + data.index(b"\0"))
     try:
-        text = data.decode()
+        document: Any = toons.loads(data.decode())
     except UnicodeDecodeError as error:
         raise DamageError("bytes that are no UTF-8", offset + error.start) from None
-    prefix = f"messages[{count}]:\n"
-    try:
-        items: Any = toons.loads(prefix + text)["messages"]
     except toons.ToonDecodeError as error:
-        raise DamageError(f"a message does not decode ({error.args[0]})", offset + _line(data, error.line)) from None
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise DamageError(f"a message does not decode ({error})", offset) from None
-    return check_items(items, offset)
+        raise DamageError(f"it does not decode ({error})", offset + _line(data, error.line)) from None
+    except (ValueError, RecursionError) as error:
+        raise DamageError(f"it does not decode ({error})", offset) from None
+    check_items(document.get("messages"), offset)
+    return document
 
 
 def check_items(items: Any, offset: int = 0) -> list[dict[str, Any]]:
@@ -258,8 +261,8 @@ def check_items(items: Any, offset: int = 0) -> list[dict[str, Any]]:
 
 
 def _line(data: bytes, line: int | None) -> int:
-    """The offset of a line as the decoder counts it: the count's line, which stands before `data`, is the first."""
+    """The offset of a line, counted from 1."""
     at = 0
-    for _ in range((line or 2) - 2):
+    for _ in range((line or 1) - 1):
         at = data.find(b"\n", at) + 1
     return at
