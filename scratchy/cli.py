@@ -185,14 +185,13 @@ def _wanted(config: "Config", session: str | None, resume: str | None, proceed: 
 
 
 def _talk(wanted: "Start") -> int:
-    boot = wanted.boot()
     if wanted.config.plain or os.environ.get("TERM") == "dumb" or not (sys.stdin.isatty() and sys.stdout.isatty()):
         from scratchy.terminal import plain
 
-        return plain.run(boot)
+        return plain.run(wanted.boot())
     from scratchy.terminal import repl
 
-    return repl.run(boot)
+    return repl.run(wanted.boot(announce=True))
 
 
 def load_config(flags: dict[str, Any]) -> "Config":

@@ -6,7 +6,7 @@ Not here: parsing flags (cli.py), drawing (terminal). Only what the first prompt
 import shlex
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -56,8 +56,9 @@ class Start:
             said.append(f"{error} A new session is used instead.")
             return open_session(self.store, self.made_id()), said
 
-    def boot(self, *, once: bool = False) -> Boot:
-        """What the terminal starts with. `once`: for one answer, in a new session unless one is named."""
+    def boot(self, *, once: bool = False, announce: bool = False) -> Boot:
+        """What the terminal starts with. `once`: for one answer, in a new session unless one is named. `announce`:
+        look for the model in the background and say which it is."""
         opened, said = self.open(self.made_id() if once else DEFAULT)
         session_id = opened.session.session_id
         told = f"Resuming session: '{session_id}' ({opened.writer.count} messages)"
@@ -67,8 +68,11 @@ class Start:
         if self.no_session:
             said.append("Nothing of this session is kept on disk (--no-session).")
 
-        def make_desk(say: Callable[[str], None]) -> "Awaitable[Desk]":
-            return self.desk(opened, say)
+        async def make_desk(say: Callable[[str], None]) -> "Desk":
+            desk = await self.desk(opened, say)
+            if announce:
+                desk.announce_in_background()
+            return desk
 
         return Boot(
             session_id=session_id,
@@ -83,7 +87,9 @@ class Start:
         """The desk over an open session; its rooms are loaded now, when the prompt stands."""
         desk = import_module("scratchy.sessions.desk")
         manager = import_module("scratchy.sessions.manager")
-        return desk.Desk(manager.SessionManager(store=self.store), self.config, opened, machine=machine_id(), say=say)
+        made = desk.Desk(manager.SessionManager(store=self.store), self.config, opened, machine=machine_id(), say=say)
+        await made.settle()
+        return made
 
     def resume_line(self, session_id: str) -> str:
         """The shell line that goes on with this session; empty when nothing of it is kept."""
@@ -97,7 +103,7 @@ class Start:
             if self.config.by_flag("sessions_dir")
             else ""
         )
-        return f"To go on: {program}{place} --session={shlex.quote(session_id)}"
+        return f"{program}{place} --session={shlex.quote(session_id)}"
 
     def made_id(self) -> str:
         base = time.strftime("chat-%Y%m%d-%H%M%S")

@@ -42,6 +42,7 @@ class Desk:
         self._choice: Choice | None = None
         self._previous: Choice | None = None
         self._choosing = asyncio.Lock()
+        self._announcing: asyncio.Task[None] | None = None
         self._approve: Approve | None = None
         self._empty: dict[str, AgentSession] = {}  # opened here, nothing stored yet
         self.conversation = self._converse(opened)
@@ -71,9 +72,19 @@ class Desk:
     def session_ids(self) -> list[str]:
         return list(dict.fromkeys([*self._empty, *(info.session_id for info in self.manager.infos())]))
 
-    async def start(self) -> None:
-        """Settle what a first turn needs, and say which model answers and why. Never raises."""
-        await self._take_explicit_system_message()
+    async def settle(self) -> None:
+        """Before the first turn: a system message that was given explicitly replaces the stored one, said."""
+        wanted = self.config.system if self.config.by_flag("system") else None
+        if wanted is None or not self.manager.session_exists(self.conversation.session_id):
+            return
+        stored = system_part(await self.conversation.load_whole())
+        if [text_of(message) for message in stored] == [wanted]:
+            return
+        await self.conversation.set_system(wanted)
+        self.say("The system message was replaced by the one given; the old version is in the trash.")
+
+    async def announce(self) -> None:
+        """Find the model and make it ready; say which one answers and why, or what to do. Never raises."""
         try:
             choice = await self.choice()
             await choice.provider.prepare()
@@ -82,6 +93,9 @@ class Desk:
             return
         tools = "" if choice.provider.supports_tools else "; it is offered no tools"
         self.say(f"Model: {choice.provider.name} · {choice.provider.model} ({choice.why}{tools})")
+
+    def announce_in_background(self) -> None:
+        self._announcing = asyncio.ensure_future(self.announce())
 
     async def choice(self) -> Choice:
         """The provider for the current session. A failure is not kept: the next turn looks again."""
@@ -191,6 +205,9 @@ class Desk:
         return len(messages)
 
     async def close(self) -> None:
+        if self._announcing is not None:
+            self._announcing.cancel()
+            await asyncio.wait([self._announcing])
         await self.conversation.close()
         await self._let_go_of_provider()
 
@@ -252,16 +269,6 @@ class Desk:
         before = self.conversation.session.metadata.get("provider")
         if before and before != choice.provider.name:
             self.say(f"This session was held with {before}; {choice.provider.name} goes on with it ({choice.why}).")
-
-    async def _take_explicit_system_message(self) -> None:
-        wanted = self.config.system if self.config.by_flag("system") else None
-        if wanted is None or not self.manager.session_exists(self.conversation.session_id):
-            return
-        stored = system_part(await self.conversation.load_whole())
-        if [text_of(message) for message in stored] == [wanted]:
-            return
-        await self.conversation.set_system(wanted)
-        self.say("The system message was replaced by the one given; the old version is in the trash.")
 
     async def _let_go_of_provider(self) -> None:
         for choice in (self._choice, self._previous):

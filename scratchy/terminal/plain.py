@@ -64,7 +64,7 @@ class _Plain:
         desk = await self._boot.make_desk(say)
         desk.approve = self._approve
         try:
-            await desk.start()
+            await desk.announce()
             _show_recent(desk)
             while not self._quit:
                 line = await self._read(desk)
@@ -75,7 +75,7 @@ class _Plain:
         finally:
             await desk.close()
         if resume := self._boot.resume_line(desk.conversation.session_id):
-            say(resume)
+            say(f"To go on: {resume}")
         return 0
 
     async def _read(self, desk: Desk) -> str | None:
