@@ -178,7 +178,7 @@ class OpenAIProvider:
                     raise unreadable(server, f"an event that is not JSON ({data[:80]!r})")
 
     def _checked(self, event: dict[str, Any]) -> dict[str, Any]:
-        if event.get("error"):
+        if event.get("error") or event.get("object") == "error":
             raise refused_in_stream(self._http.server, event, model=self._model)
         return event
 
