@@ -26,7 +26,7 @@ from scratchy.core.events import RetryScheduled, TextDelta
 from scratchy.core.ports import Reply
 from scratchy.providers.failures import Server, refused, span
 from scratchy.providers.shapes import encode, parse
-from scratchy.providers.wire import BODY_LIMIT, Decoder, Inflater, WireError
+from scratchy.providers.wire import BODY_LIMIT, JSON_LIMIT, Decoder, Inflater, WireError
 
 TRIES = 5
 RETRY_SECONDS = 45.0  # no try starts later than that, so that with its connect timeout it ends within a minute
@@ -85,7 +85,7 @@ class Answer:
         except WireError as error:
             raise unreadable(self._server, str(error)) from None
 
-    async def body(self, limit: int = BODY_LIMIT) -> bytes:
+    async def body(self, limit: int = JSON_LIMIT) -> bytes:
         async with aclosing(self.chunks(limit)) as chunks:
             return b"".join([chunk async for chunk in chunks])
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 LINE_LIMIT = 4 * 2**20  # bytes of one line or one event; a tool call with a whole file in it fits
 BODY_LIMIT = 64 * 2**20  # bytes of one answer, inflated
+JSON_LIMIT = 8 * 2**20  # bytes of one document that is parsed at once: objects take some twenty times their text
 _PIECE = 64 * 2**10
 
 
