@@ -115,6 +115,7 @@ class Trash:
         if newest >= name:
             name = f"{_after(newest)}-{encoded}"
         entry = os.path.join(self.folder, name)
+        self._disk.make_folder(self.folder)
         self._disk.make_folder(entry)
         try:
             note = json.dumps({"id": session_id, "when": when, "reason": reason}).encode()

@@ -17,7 +17,7 @@ from scratchy.core.messages import Message
 from scratchy.core.stored import Header
 from scratchy.store.disk import copy_all, write_all
 from scratchy.store.lock import Clean, Lock
-from scratchy.store.place import Place, check_named, damaged, open_file, read_content, read_head, read_slice
+from scratchy.store.place import Content, Place, check_named, damaged, open_file, read_content, read_head, read_slice
 from scratchy.store.toonfile import (
     HEAD,
     VERSION,
@@ -90,18 +90,18 @@ class SessionFile:
         try:
             head = read_head(self._disk, handle)
             if head is None:
-                self._convert(handle)
+                self._convert(read_content(self._disk, handle, self.session_id))
+                self._disk.close(handle)
                 return
             check_named(head.header, self.session_id)
             end = self._verify(handle, head)
             if os.fstat(handle).st_size > end:
                 self._cut_tail(handle, end)
-        except DamageError as error:
+        except BaseException as error:
             self._disk.close(handle)
-            raise damaged(self.session_id, self._path, error) from None
-        except BaseException:
-            if self._handle != handle:
-                self._disk.close(handle)
+            self.close()
+            if isinstance(error, DamageError):
+                raise damaged(self.session_id, self._path, error) from None
             raise
         self._adopt(handle, head, end)
         there = os.fstat(handle)
@@ -123,17 +123,14 @@ class SessionFile:
         size = os.fstat(handle).st_size
         tail = self._disk.read(handle, size - end, end)
         if not self._kept(tail):
-            name = self._place.temporary(self.session_id).removesuffix("tmp") + f"tail-{time.time_ns()}"
-            kept = self._disk.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            temporary = self._place.temporary(self.session_id)
+            kept = self._disk.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             try:
                 write_all(self._disk, kept, tail, 0)
                 self._disk.sync(kept)
-            except BaseException:
-                with suppress(OSError):
-                    self._disk.unlink(name)
-                raise
             finally:
                 self._disk.close(kept)
+            self._disk.rename(temporary, temporary.removesuffix("tmp") + f"tail-{time.time_ns()}")
             self._disk.sync_folder(self._place.folder)
         self._disk.truncate(handle, end)
         self._disk.sync(handle)
@@ -154,12 +151,8 @@ class SessionFile:
                     self._disk.close(handle)
         return False
 
-    def _convert(self, handle: int) -> None:
+    def _convert(self, content: Content) -> None:
         """A file of another form is written anew in ours, once; its bytes go to the trash."""
-        try:
-            content = read_content(self._disk, handle, self.session_id)
-        finally:
-            self._disk.close(handle)
         header = replace(content.header, session_id=self.session_id)
         items = encode_items(content.messages, strict=False)
         self._rewrite(header, items, len(content.messages), keep="converted")
