@@ -86,7 +86,9 @@ class LocalProvider:
 
     async def _ready(self) -> OpenAIProvider:
         server = self._running()
-        url = await asyncio.shield(asyncio.wrap_future(server.url))
+        starting = asyncio.wrap_future(server.url)
+        starting.add_done_callback(lambda done: done.cancelled() or done.exception())  # who waits may have left
+        url = await asyncio.shield(starting)
         if self._client is None or self._client.base_url != f"{url}/v1":
             old, self._client = self._client, None
             if old is not None:

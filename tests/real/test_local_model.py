@@ -1,6 +1,7 @@
 """A real llama.cpp server from the wheel, through the provider: SmolLM2, and the tiny GGUF with tools."""
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -179,6 +180,19 @@ def test_the_server_ends_with_a_parent_that_was_killed(tiny: Path) -> None:
         assert b"gguf" not in arguments  # what it is told, the key among it, is not in its arguments
         parent.kill()
     eventually(lambda: not Path(f"/proc/{child}").exists())
+
+
+def test_leaving_while_it_loads_is_quiet(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def leave() -> None:
+        async with local(tiny) as provider:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await provider.prepare()
+
+    asyncio.run(leave())
+    gc.collect()
+    assert caplog.records == []
+    assert children_of(os.getpid()) == []
 
 
 def test_what_is_missing_or_broken_is_said(tmp_path: Path) -> None:
