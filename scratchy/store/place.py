@@ -212,7 +212,11 @@ def read_content(disk: Disk, handle: int, session_id: str) -> Content:
         return Content(header, messages, None)  # type: ignore[arg-type]
     check_named(head.header, session_id)
     end = body_end(data, head)
-    return Content(head.header, decode_document(data[:end])["messages"], end)  # type: ignore[arg-type]
+    if parse_head(data[: head.body]) == head:
+        messages = decode_document(data[:end])["messages"]
+    else:  # an append came between
+        messages = decode_items(data[head.body : end], head.total, head.body)
+    return Content(head.header, messages, end)  # type: ignore[arg-type]
 
 
 def read_slice(disk: Disk, handle: int, head: Head, span: tuple[int, int], end: int | None) -> list[Message]:

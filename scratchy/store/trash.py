@@ -87,7 +87,7 @@ class Trash:
         """The session file of an entry. Raises SessionNotFoundError."""
         entry = os.path.join(self.folder, name)
         with suppress(OSError):
-            if name not in ("", ".", "..") and os.path.basename(name) == name:
+            if name in self._names():
                 for inside in os.listdir(entry):
                     if inside.endswith(SUFFIX):
                         return os.path.join(entry, inside)
