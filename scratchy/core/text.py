@@ -1,4 +1,4 @@
-"""Text of a model, a tool or a file, made harmless for a terminal. Showing passes here; the disk keeps what was written.
+"""Text of a model, a tool or a file, made harmless for a terminal. Showing passes here; the disk keeps what was said.
 
 A sequence may be cut across deltas: hand in whole lines, or the tail as it stands, never single deltas.
 Not here: layout, colours, any knowledge of a terminal but what its control sequences look like.

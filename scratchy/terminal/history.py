@@ -54,6 +54,7 @@ class FileHistory(History):
     def store_string(self, string: str) -> None:
         if self._path is None:
             return
+        up_to_date = self._file_size() == self._size
         try:
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
@@ -62,7 +63,8 @@ class FileHistory(History):
                 os.close(handle)
         except OSError:
             return
-        self._size = self._file_size() if self._size >= 0 else self._size
+        if up_to_date:  # else another window wrote, too: the next prompt reads the file again
+            self._size = self._file_size()
 
     def _file_size(self) -> int:
         try:

@@ -56,7 +56,7 @@ def _status(live: Live, now: float, width: int) -> list[Row]:
     if live.since is None:
         return []
     frame = _FRAMES[int(now * 8) % len(_FRAMES)]
-    status = live.status
+    status = one_line(live.status)
     if live.wait_until is not None:
         status = f"{status}, again in {max(0, round(live.wait_until - now))} s"
     seconds = int(now - live.since)
@@ -86,7 +86,7 @@ def _standing(live: Live, width: int) -> list[Row]:
     if live.question:
         out += [[("class:question", line)] for line in wrapped(live.question, width)]
     if live.note:
-        out.append([("class:dim", clip(live.note, width))])
+        out.append([("class:dim", clip(one_line(live.note), width))])
     return out
 
 

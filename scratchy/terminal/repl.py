@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from scratchy.terminal.turns import TurnView
 
 _log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # without a debug log nothing is printed: the screen is taken
 
 TWICE = 2.0
 """Seconds within which a second Ctrl-C quits."""

@@ -74,6 +74,12 @@ class _Frames(Vt100_Output):
         if not self.held:
             super().flush()
 
+    def cursor_backward(self, amount: int) -> None:
+        if amount == 1:  # not as a backspace: then no lone control character is ever ours
+            self.write_raw("\x1b[D")
+        else:
+            super().cursor_backward(amount)
+
 
 def _open_output() -> Output:
     if sys.platform == "win32":
@@ -152,6 +158,7 @@ class Screen:
             if text or shrinks:
                 self.app.renderer.erase()
                 self._output.write_raw(text.replace("\n", "\r\n"))
+            self.app.render_counter += 1  # the layout's caches hold for one rendering
             self.app.renderer.render(self.app, self.app.layout)
         finally:
             self._hold(False)

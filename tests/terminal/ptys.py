@@ -84,6 +84,15 @@ class Terminal:
         """What is typed so far in the last prompt, over all its lines."""
         return self.text().rpartition("You:")[2].strip()
 
+    def hang_up(self) -> None:
+        """The window is closed."""
+        os.close(self._child.child_fd)
+
+    def cpu_ticks(self) -> int:
+        """Processor time of the program so far, in hundredths of a second."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
     def exit_code(self) -> int:
         until = time.monotonic() + PATIENCE
         while self._child.isalive():

@@ -212,7 +212,7 @@ def test_the_editor_gets_the_input_and_gives_it_back(tmp_path: Path) -> None:
         with Terminal(EDITOR=str(editor)) as terminal:
             terminal.ready()
             terminal.send("text " + key)
-            terminal.wait_for(lambda: terminal.prompt() == "text edited")  # noqa: B023
+            terminal.wait_for(lambda: terminal.prompt() == "text edited")
 
 
 def test_an_editor_that_is_not_there_is_said() -> None:

@@ -1,0 +1,105 @@
+"""What stands behind the prompt without a terminal: pastes, history, completion, the short lines."""
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
+
+from scratchy.terminal.completion import CommandCompleter
+from scratchy.terminal.history import FileHistory
+from scratchy.terminal.lines import approval_lines, tool_line
+from scratchy.terminal.pastes import Pastes
+
+
+def test_short_pastes_are_text_long_ones_a_mark() -> None:
+    pastes = Pastes()
+    assert pastes.shown("a\r\nb") == "a\nb"
+    long = "\n".join(f"line {number}" for number in range(120))
+    assert pastes.shown(long + "\n") == "[Pasted #1, 120 lines]"
+    assert pastes.shown("x" * 5000) == "[Pasted #2, 1 line]"
+    assert pastes.expanded("see [Pasted #1, 120 lines].") == f"see {long}\n."
+
+
+def test_marks_that_nobody_pasted_are_text() -> None:
+    pastes = Pastes()
+    pastes.shown("x" * 5000)
+    for mark in ("[Pasted #2, 1 line]", "[Pasted #1, 3 lines]", "[Pasted #0, 1 line]"):
+        assert pastes.expanded(mark) == mark
+
+
+def entries(history: FileHistory) -> list[str]:
+    async def load() -> list[str]:
+        return [entry async for entry in history.load()]
+
+    return asyncio.run(load())
+
+
+def test_history_keeps_lines_newest_first_without_repeats(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    history = FileHistory(str(path))
+    for line in ("one", "two\nlines", "two\nlines", "\ud800\u2028", "one"):
+        history.append_string(line)
+    assert entries(FileHistory(str(path))) == ["one", "\ud800\u2028", "two\nlines"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_history_takes_in_what_other_windows_write(tmp_path: Path) -> None:
+    path = str(tmp_path / "history")
+    mine, other = FileHistory(path), FileHistory(path)
+    mine.append_string("mine")
+    other.append_string("other")
+    assert entries(mine) == ["other", "mine"]
+    mine.append_string("mine again")
+    assert entries(other) == ["mine again", "other", "mine"]
+
+
+def test_damaged_history_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    path.write_bytes(b'"good"\n{broken\n[1]\n\xff\xfe\n"torn')
+    assert entries(FileHistory(str(path))) == ["good"]
+
+
+def test_history_without_a_usable_file_remembers_this_window(tmp_path: Path) -> None:
+    for path in (None, str(tmp_path), str(tmp_path / "no" / "folder"), os.devnull):
+        history = FileHistory(path)
+        history.append_string("line")
+        assert entries(history) == ["line"]
+
+
+def complete(line: str) -> list[str]:
+    async def models() -> list[str]:
+        return ["tiny", "large"]
+
+    completer = CommandCompleter(lambda: ["/resume", "/rename", "/model"], lambda: ["alpha", "Beta one"], models)
+
+    async def ask() -> list[str]:
+        document = Document(line, len(line))
+        return [
+            line[: len(line) + found.start_position] + found.text
+            async for found in completer.get_completions_async(document, CompleteEvent())
+        ]
+
+    return asyncio.run(ask())
+
+
+def test_completion_of_commands_and_what_they_take() -> None:
+    assert complete("/re") == ["/rename", "/resume"]
+    assert complete("/RES") == ["/resume"]
+    assert complete("/resume be") == ["/resume Beta one"]
+    assert complete("/model ") == ["/model tiny", "/model large"]
+    assert complete("/rename a") == complete("hello /re") == complete("") == []
+
+
+def test_a_tool_line_is_one_line_whatever_its_summary_holds() -> None:
+    line = tool_line("run\x1b[2J", "make\n\x1b]0;x\x07all", True, 61_000)
+    assert line.count("\n") == 1
+    assert "failed · 1 min 1 s" in line and "\x1b]" not in line and "2J" not in line
+
+
+def test_an_approval_shows_all_and_colours_a_diff() -> None:
+    shown = approval_lines("edit_file", "--- a\n+++ b\n@@ -1 +1 @@\n-old\u202e\n+new\n context\n")
+    assert "\x1b[31m-old\\u202e\x1b[0m" in shown
+    assert "\x1b[32m+new\x1b[0m" in shown
