@@ -173,7 +173,7 @@ def make_header(fields: Mapping[str, Any]) -> Header:
     if metadata is not None and type(metadata) is not dict:
         raise DamageError(f"its metadata is {metadata!r}")
     extra = {key: fields[key] for key in fields if key not in _OURS}
-    return Header(*texts, metadata or {}, extra, version)
+    return Header(*texts, cast("dict[str, Any]", metadata or {}), extra, version)
 
 
 def body_end(data: bytes, head: Head) -> int:

@@ -20,7 +20,7 @@ class Killed(BaseException):
 
 
 class FaultyDisk(Disk):
-    """Fails the `at`-th call from `arm` on: with an errno, once or for ever; by ending (`kill`); or taking half a write."""
+    """Fails the `at`-th call from `arm` on: once or for ever, by ending (errno 0), or taking half."""
 
     def __init__(self) -> None:
         self.calls = 0

