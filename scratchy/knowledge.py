@@ -32,4 +32,4 @@ def system_message(role: str = "general", instructions: str = "") -> str:
 
 def message_context(now: datetime, folder: str) -> str:
     """What a user's message carries beside its text: today's date (local) and the working folder."""
-    return f"[Date: {now:%Y-%m-%d}; working folder: {folder}]"
+    return f"Today is {now:%Y-%m-%d}. You work in the folder {folder}."  # plain words: small models parrot a form

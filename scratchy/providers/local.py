@@ -35,7 +35,7 @@ HOW_TO_INSTALL = (
 )
 CONTEXT = 8192  # tokens at most; the server lowers it to what the model was trained on
 # SmolLM2-135M rambles at the server's own temperature and repeats itself without a penalty.
-_BOX_SAMPLING = {"temperature": 0.0, "repeat_penalty": 1.1, "longest_answer": 1024}
+_BOX_SAMPLING = {"temperature": 0.0, "repeat_penalty": 1.1, "longest_answer": 512}
 _GOODBYE_SECONDS = 2.0
 _LOG_ERROR = re.compile(r"^[\d.]+ E \S+\s+(?:\S+:\s+)?(.+)$", re.MULTILINE)
 
