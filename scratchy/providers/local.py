@@ -35,7 +35,7 @@ HOW_TO_INSTALL = (
 )
 CONTEXT = 8192  # tokens at most; the server lowers it to what the model was trained on
 # SmolLM2-135M rambles at the server's own temperature and repeats itself without a penalty.
-_BOX_SAMPLING = {"temperature": 0.0, "repeat_penalty": 1.1, "longest_answer": 512}
+_BOX_SAMPLING = {"temperature": 0.0, "repeat_penalty": 1.05, "longest_answer": 512}
 _GOODBYE_SECONDS = 2.0
 _LOG_ERROR = re.compile(r"^[\d.]+ E \S+\s+(?:\S+:\s+)?(.+)$", re.MULTILINE)
 
@@ -161,7 +161,9 @@ class _Server:
             "model": str(model),
             "key": self.key,
             "context": CONTEXT,
-            "threads": os.cpu_count() or 1,
+            # One core stays free: llama.cpp's threads wait for each other spinning, and with all cores taken anything
+            # else that runs (our own screen) made it over five times slower.
+            "threads": max(1, (os.cpu_count() or 1) - 1),
             "sampling": dict(sampling),
         }
         threading.Thread(target=self._meet, args=(json.dumps(settings),), daemon=True).start()

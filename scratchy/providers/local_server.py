@@ -40,7 +40,7 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.api_keys = [settings["key"]]
     params.n_ctx = settings["context"]
     params.n_parallel = 1
-    params.cpuparams.n_threads = settings["threads"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
     params.port = 0
     params.use_jinja = True
     params.ui = False
