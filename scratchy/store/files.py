@@ -20,7 +20,7 @@ from scratchy.store.disk import Disk
 from scratchy.store.foreign import utc_text
 from scratchy.store.ids import SUFFIX, check_id, decode_id, encode_id, file_name, is_plain
 from scratchy.store.lock import Lock, acquire, locked, look, release
-from scratchy.store.place import Place, read_header
+from scratchy.store.place import Place, open_file, read_header, read_row
 from scratchy.store.trash import Trash, link_or_copy
 from scratchy.store.writer import SessionFile
 
@@ -110,15 +110,14 @@ class FileStore:
         return sorted(rows, key=_activity, reverse=True)
 
     def _info(self, entry: os.DirEntry[str]) -> SessionInfo:
-        stem = entry.name.removesuffix(SUFFIX)
+        stem = entry.name[: -len(SUFFIX)]
         session_id = decode_id(stem)
-        size, changed = 0, 0.0
         try:
-            there = entry.stat(follow_symlinks=False)
-            size, changed = there.st_size, there.st_mtime
-            header, count = read_header(self._disk, entry.path, session_id or stem, there)
+            if not entry.is_file(follow_symlinks=False):  # look before opening
+                open_file(self._disk, entry.path, session_id or stem, os.O_RDONLY)
+            header, count, size, changed = read_row(self._disk, entry.path, session_id or stem)
         except (SessionError, OSError) as error:
-            return SessionInfo(session_id or stem, None, 0, size, changed, error=str(error))
+            return _unreadable(entry, session_id or stem, error)
         named = header.session_id or session_id or stem
         if named == session_id or (session_id is None and entry.name == _file_name(named)):
             return SessionInfo(named, header, count, size, changed)
@@ -271,6 +270,14 @@ class FileWriter:
             raise SessionLockedError(self.session_id, f"Session '{self.session_id}' was closed; open it again.")
         self._lock.check(self.session_id)
         return self._lock.mutex
+
+
+def _unreadable(entry: os.DirEntry[str], session_id: str, error: Exception) -> SessionInfo:
+    size, changed = 0, 0.0
+    with suppress(OSError):
+        there = entry.stat(follow_symlinks=False)
+        size, changed = there.st_size, there.st_mtime
+    return SessionInfo(session_id, None, 0, size, changed, error=str(error))
 
 
 def _file_name(named: str) -> str:

@@ -126,14 +126,12 @@ def _other(name: str, session_id: str) -> str:
     return name.replace(encode_id(session_id), "\0", 1)
 
 
-def open_file(disk: Disk, path: str, session_id: str, flags: int, there: os.stat_result | None = None) -> int:
+def open_file(disk: Disk, path: str, session_id: str, flags: int) -> int:
     """A descriptor of a regular file. Raises SessionNotFoundError, SessionCorruptedError for anything else, OSError."""
     try:
-        mode = (there or os.lstat(path)).st_mode
+        mode = os.lstat(path).st_mode
         if stat.S_ISREG(mode):
             handle = disk.open(path, flags)
-            if there is not None:
-                return handle
             mode = os.fstat(handle).st_mode
             if stat.S_ISREG(mode):
                 return handle
@@ -178,23 +176,42 @@ def read_head(disk: Disk, handle: int) -> Head | None:
         size *= 4
 
 
-def read_header(disk: Disk, path: str, session_id: str, there: os.stat_result | None = None) -> tuple[Header, int]:
-    """Header and count; the header's id is not compared. `there`: the file's lstat, if known. Raises as `open_file`."""
-    handle = open_file(disk, path, session_id, os.O_RDONLY, there)
+def read_header(disk: Disk, path: str, session_id: str) -> tuple[Header, int]:
+    """Header and count; the header's id is not compared. Raises as `open_file`."""
+    handle = open_file(disk, path, session_id, os.O_RDONLY)
     try:
-        try:
-            head = parse_head(disk.read(handle, HEAD, 0))
-        except DamageError:
-            head = None
-        head = head or read_head(disk, handle)
-        if head is not None:
-            return head.header, head.total
-        header, messages = decode_foreign(_whole(disk, handle), os.fstat(handle).st_mtime)
-        return header, len(messages)
+        return _read_header(disk, handle)
     except DamageError as error:
         raise damaged(session_id, path, error) from None
     finally:
         disk.close(handle)
+
+
+def read_row(disk: Disk, path: str, session_id: str) -> tuple[Header, int, int, float]:
+    """Header, count, size and time of change of a file that a listing found: as few calls as that can be."""
+    handle = disk.open(path, os.O_RDONLY)
+    try:
+        there = os.fstat(handle)
+        if not stat.S_ISREG(there.st_mode):
+            raise DamageError("its file is none")
+        header, count = _read_header(disk, handle)
+        return header, count, there.st_size, there.st_mtime
+    except DamageError as error:
+        raise damaged(session_id, path, error) from None
+    finally:
+        disk.close(handle)
+
+
+def _read_header(disk: Disk, handle: int) -> tuple[Header, int]:
+    try:
+        head = parse_head(disk.read(handle, HEAD, 0))
+    except DamageError:  # it may be patched just now
+        head = None
+    head = head or read_head(disk, handle)
+    if head is not None:
+        return head.header, head.total
+    header, messages = decode_foreign(_whole(disk, handle), os.fstat(handle).st_mtime)
+    return header, len(messages)
 
 
 def _whole(disk: Disk, handle: int) -> bytes:

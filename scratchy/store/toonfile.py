@@ -26,7 +26,6 @@ DEPTH = 100
 _STAMP = 24  # 2026-11-20T12:36:03.554Z
 _COUNT = 20  # `messages[123456789]:`
 _OURS = frozenset(("session_id", "version", "title", "created_at", "metadata", "updated_at", "messages"))
-_TEXTS = ("session_id", "created_at", "updated_at", "title")
 
 
 class DamageError(ValueError):
@@ -160,20 +159,17 @@ def make_header(fields: Mapping[str, Any]) -> Header:
         raise DamageError(f"its version is {version!r}")
     if version > VERSION:
         raise FutureError(f"made by a newer Scratchy (version {version})")
-    texts: tuple[Any, Any, Any, Any] = (
-        get("session_id", ""),
-        get("created_at", ""),
-        get("updated_at", ""),
-        get("title"),
-    )
-    metadata: Any = get("metadata")
-    for name, value in zip(_TEXTS, texts, strict=True):
-        if type(value) is not str and (name != "title" or value is not None):
-            raise DamageError(f"its {name} is {value!r}")
-    if metadata is not None and type(metadata) is not dict:
-        raise DamageError(f"its metadata is {metadata!r}")
-    extra = {key: fields[key] for key in fields if key not in _OURS}
-    return Header(*texts, cast("dict[str, Any]", metadata or {}), extra, version)
+    session_id: Any = get("session_id", "")
+    created: Any = get("created_at", "")
+    updated: Any = get("updated_at", "")
+    title: Any = get("title")
+    metadata: Any = get("metadata") or {}
+    if not (type(session_id) is type(created) is type(updated) is str and type(metadata) is dict):
+        raise DamageError("its header has values that cannot be")
+    if title is not None and type(title) is not str:
+        raise DamageError(f"its title is {title!r}")
+    extra: dict[str, Any] = {} if fields.keys() <= _OURS else {key: fields[key] for key in fields if key not in _OURS}
+    return Header(session_id, created, updated, title, cast("dict[str, Any]", metadata), extra, version)
 
 
 def body_end(data: bytes, head: Head) -> int:
