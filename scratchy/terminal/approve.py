@@ -69,7 +69,7 @@ class Approver:
         def _(event: KeyPressEvent) -> None:
             if not self._counts():
                 return
-            key = event.data.lower()
+            key = event.key_sequence[0].key.lower()  # a paste is a key of its own and answers nothing
             if key == "e":
                 self._screen.ask_word()
             elif key in answers:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import sys
@@ -100,8 +101,12 @@ class Repl:
         return code
 
     def _say_goodbye(self) -> None:
+        unsaved = self._desk.conversation.unsaved if self._desk else ""
         resume = self._boot.resume_line(self._session_id)
-        sys.stdout.write(self._screen.left_over() + (notice(f"Resume with: {resume}") if resume else ""))
+        last = (error(f"not saved: {unsaved}") if unsaved else "") + (
+            notice(f"Resume with: {resume}") if resume else ""
+        )
+        sys.stdout.write(self._screen.left_over() + last)
         sys.stdout.flush()
 
     # -- one line after the other
@@ -121,6 +126,7 @@ class Repl:
                     self._wake.clear()
                     await self._wake.wait()
                 line = self._pastes.expanded(self._lines.popleft())
+                self._screen.live.queue = list(self._lines)
                 await self._run_alone(self._command(line) if line.startswith("/") else self._turn(line))
                 self._show_standing()
         except Exception as failure:
@@ -338,8 +344,8 @@ class Repl:
 
     def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         failure = context.get("exception")
-        if isinstance(failure, OSError):  # the terminal went away
-            self._leave(128 + 1)
+        if isinstance(failure, OSError) and failure.errno == errno.EIO and "handle" in context:
+            self._leave(128 + 1)  # a redraw found that the terminal went away
         else:
             _log.error("unexpected: %s", context.get("message"), exc_info=failure)
 

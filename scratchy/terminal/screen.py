@@ -39,6 +39,7 @@ from prompt_toolkit.layout.processors import (
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.defaults import create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.search import stop_search
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
@@ -166,6 +167,8 @@ class Screen:
     def ask(self, asking: bool) -> None:
         """Show the question in place of the input, or the input again."""
         self.asking = asking
+        if self.app.layout.is_searching:
+            stop_search()
         self.app.layout.focus(self._question if asking else self.buffer)
         self.refresh()
 

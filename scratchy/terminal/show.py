@@ -39,7 +39,7 @@ class Show:
         for message in messages:
             text = text_of(message).strip()
             if message.get("role") == "user" and text:
-                out.append(_clipped(user_lines(f"[{session_id}] You: ", text)) + "\n")
+                out.append(_clipped(user_lines(f"[{session_id}] You: ", text)))
             elif message.get("role") == "assistant":
                 body = _clipped(self.markdown(text)) if text else ""
                 calls = "".join(_call_line(call, results) for call in calls_of(message))

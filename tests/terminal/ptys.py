@@ -1,6 +1,7 @@
 """A program on a real pseudo-terminal, with a model of the screen: what a person would see, and every byte."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -35,7 +36,11 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._child.close(force=True)
+        if self._child.isalive():
+            os.kill(self.pid, signal.SIGKILL)
+            self._child.wait()
+        self._child.delayafterclose = 0
+        self._child.close()
 
     def send(self, text: str) -> None:
         self._child.send(text.encode())
