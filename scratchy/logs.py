@@ -12,15 +12,22 @@ SIZE, KEPT = 5_000_000, 3
 KEY_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY", "SCRATCHY_TOKEN")
 
 
+def without_keys(text: str) -> str:
+    """`text` with the values of the key variables taken out."""
+    for value in filter(None, (os.environ.get(name) for name in KEY_VARIABLES)):
+        text = text.replace(value, "[key]")
+    return text
+
+
 class _WithoutKeys(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        for value in filter(None, (os.environ.get(name) for name in KEY_VARIABLES)):
-            text = text.replace(value, "[key]")
-        return text
+        return without_keys(super().format(record))
 
 
 class _PrivateFile(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk must not put tracebacks on the screen."""
+
     def _open(self):  # pyright: ignore[reportIncompatibleMethodOverride] - what the base class promises
         return open(os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8")
 

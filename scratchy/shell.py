@@ -3,7 +3,6 @@
 Not here: the slash commands (commands.py); the flags (cli.py).
 """
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from scratchy.sessions.manager import SessionManager
 
 
 def list_sessions(folder: Path, as_json: bool) -> int:
-    manager = SessionManager(folder)
+    manager = SessionManager(store=compose.open_folder(folder))
     infos = manager.infos()
     if as_json:
         rows: list[dict[str, Any]] = []
@@ -49,7 +48,7 @@ def list_sessions(folder: Path, as_json: bool) -> int:
 
 
 def show_session(folder: Path, session_id: str, as_json: bool) -> int:
-    messages = SessionManager(folder).load_session(session_id)
+    messages = SessionManager(store=compose.open_folder(folder)).load_session(session_id)
     if messages is None:
         raise SessionNotFoundError(session_id)
     if as_json:
@@ -64,23 +63,19 @@ def show_session(folder: Path, session_id: str, as_json: bool) -> int:
 
 
 def delete_session(folder: Path, session_id: str, as_json: bool) -> int:
-    if not SessionManager(folder).delete_session(session_id):
+    if not SessionManager(store=compose.open_folder(folder)).delete_session(session_id):
         raise SessionNotFoundError(session_id)
     _told(as_json, {"deleted": session_id}, f"Deleted session: '{session_id}' (it is in the trash)")
     return 0
 
 
 def restore_session(folder: Path, session_id: str, as_json: bool) -> int:
-    restored = SessionManager(folder).restore(session_id)
+    restored = SessionManager(store=compose.open_folder(folder)).restore(session_id)
     _told(as_json, {"restored": restored}, f"Restored session: '{restored}'")
     return 0
 
 
-def list_models(config: Config, as_json: bool) -> int:
-    return asyncio.run(_list_models(config, as_json))
-
-
-async def _list_models(config: Config, as_json: bool) -> int:
+async def list_models(config: Config, as_json: bool) -> int:
     choice = await compose.choose_provider(config, {}, machine_id())
     try:
         models = await compose.list_models(choice.provider)
@@ -105,4 +100,4 @@ def _told(as_json: bool, row: dict[str, str], sentence: str) -> None:
 
 def _print(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)

@@ -5,7 +5,6 @@ Not here: parsing flags (cli.py), drawing (terminal). Only what the first prompt
 
 import shlex
 import sys
-import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from scratchy import compose
 from scratchy.config import Config, machine_id, user_dir
 from scratchy.core.errors import SessionCorruptedError, SessionLockedError
-from scratchy.sessions.opening import Opened, open_session
+from scratchy.sessions.opening import Opened, made_id, open_session
 from scratchy.terminal.boot import Boot
 
 if TYPE_CHECKING:
@@ -36,35 +35,41 @@ class Start:
         self.store: Store = compose.open_store("memory://") if no_session else compose.open_folder(config.sessions_dir)
         self.no_session = no_session
 
-    def open(self, fallback: str = DEFAULT) -> tuple[Opened, list[str]]:
-        """The session, and what to say about it. A named one that is held or damaged raises; else a new one is made."""
+    def open(self, *, once: bool = False) -> tuple[Opened, list[str]]:
+        """The session, and what to say about it. A named one that is held or damaged raises; else a new one is made.
+        `once`: for one answer, in a new session unless one is named; that of `--continue` is not replaced then."""
         said = [*self.config.notices]
         if self.resume is not None:
             return open_session(self.store, self.resume, create=False), said
         if self.session is not None:
             return open_session(self.store, self.session), said
-        wanted = fallback
+        wanted = made_id(self.store) if once or self.proceed else DEFAULT
         if self.proceed:
             last = self._last_of_this_folder()
-            if last is not None:
-                return open_session(self.store, last, create=False), said
-            said.append("No session of this folder yet: a new one.")
-            wanted = self.made_id()
+            if last is None:
+                said.append("No session of this folder yet: a new one.")
+            wanted = last or wanted
         try:
             return open_session(self.store, wanted), said
-        except (SessionLockedError, SessionCorruptedError) as error:
-            said.append(f"{error} A new session is used instead.")
-            return open_session(self.store, self.made_id()), said
+        except (SessionLockedError, SessionCorruptedError, PermissionError) as error:
+            if once:
+                raise
+            said.append(f"{_sentence(error)} A new session is used instead.")
+            return open_session(self.store, made_id(self.store)), said
 
     def boot(self, *, once: bool = False, announce: bool = False) -> Boot:
-        """What the terminal starts with. `once`: for one answer, in a new session unless one is named. `announce`:
-        look for the model in the background and say which it is."""
-        opened, said = self.open(self.made_id() if once else DEFAULT)
+        """What the terminal starts with. `once`: for one answer. `announce`: look for the model in the background and
+        say which it is."""
+        opened, said = self.open(once=once)
         session_id = opened.session.session_id
-        told = f"Resuming session: '{session_id}' ({opened.writer.count} messages)"
+        told = f"Resuming session: '{session_id}' ({opened.count} messages)"
         said.append(told if opened.resumed else f"Started new session: '{session_id}'")
-        said += opened.writer.notices
-        opened.writer.notices.clear()
+        if opened.writer is not None:
+            said += opened.writer.notices
+            opened.writer.notices.clear()
+        if opened.read_only is not None:
+            why = opened.read_only.strerror
+            said.append(f"Nothing can be saved in {self.config.sessions_dir} ({why}): a message will not be sent.")
         if self.no_session:
             said.append("Nothing of this session is kept on disk (--no-session).")
 
@@ -105,12 +110,11 @@ class Start:
         )
         return f"{program}{place} --session={shlex.quote(session_id)}"
 
-    def made_id(self) -> str:
-        base = time.strftime("chat-%Y%m%d-%H%M%S")
-        numbered = (base if number == 1 else f"{base}-{number}" for number in range(1, 1_000_000))
-        return next(made for made in numbered if not self.store.exists(made))
-
     def _last_of_this_folder(self) -> str | None:
         here = str(self.config.folder)
         infos = (info for info in self.store.list() if info.header is not None and not info.foreign)
         return next((i.session_id for i in infos if i.header and i.header.metadata.get("folder") == here), None)
+
+
+def _sentence(error: Exception) -> str:
+    return f"{error.strerror}: {error.filename}." if isinstance(error, OSError) else str(error)

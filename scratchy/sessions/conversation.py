@@ -3,17 +3,15 @@
 Not here: what a turn does (core/loop.py), how it looks (the faces), which provider answers (compose.py).
 """
 
-import asyncio
 import errno
 import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from scratchy.core.context import context_of
 from scratchy.core.errors import SessionError
@@ -24,12 +22,12 @@ from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
 from scratchy.core.session import AgentSession, missing_results, system_part
 from scratchy.core.stored import Header
 from scratchy.sessions.times import local_time, utc_stamp
+from scratchy.sessions.worker import Worker
 
 SLICE = 300  # messages read at once when a long session is loaded for its first turn
 CHARS_PER_TOKEN = 4
 UNKNOWN_WINDOW = 256_000  # tokens; what is loaded of a long session when the provider does not tell its window
 
-T = TypeVar("T")
 log = logging.getLogger("scratchy.sessions")
 
 
@@ -79,7 +77,8 @@ class Engine:
 
 class Conversation:
     """One session in one process. `session.messages` may be only the end of a long transcript until the first turn;
-    `first` is the index in the transcript of the first of them. `approve` None runs unasked what would ask."""
+    `first` is the index in the transcript of the first of them. Without a `writer` it is opened by the first save;
+    `stored` tells how many of the messages are on disk until then. `approve` None runs unasked what would ask."""
 
     def __init__(
         self,
@@ -89,6 +88,7 @@ class Conversation:
         *,
         writer: SessionWriter | None = None,
         first: int = 0,
+        stored: int = 0,
     ) -> None:
         self.session = session
         self.engine = engine
@@ -98,8 +98,9 @@ class Conversation:
         self._store = store
         self._writer = writer
         self._first = first
+        self._stored_before = stored
         self._system_prompt = engine.system_prompt
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._worker = Worker()
         self._clock = SystemClock()
         self._new_id = NewId(f"call_{os.getpid()}_{time.time_ns()}_")
 
@@ -120,14 +121,21 @@ class Conversation:
     @property
     def _stored(self) -> int:
         """How many of session.messages are on disk."""
-        return 0 if self._writer is None else self._writer.count - self._first
+        return self._stored_before if self._writer is None else self._writer.count - self._first
+
+    @property
+    def _pending(self) -> list[Message]:
+        """What is to be written. A system message alone waits for the first user's message."""
+        pending = self.session.messages[self._stored :]
+        only_system = not self._first + self._stored and pending == system_part(pending)
+        return [] if only_system else pending
 
     @property
     def writer(self) -> SessionWriter | None:
         return self._writer
 
     def recent(self, count: int) -> list[Message]:
-        return self.session.messages[-count:]
+        return self.session.messages[-count:] if count > 0 else []
 
     async def turn(self, line: str) -> AsyncGenerator[Event, None]:
         """The user's line, stored, then the model's turn as events; each finished message is on disk before the next
@@ -159,32 +167,39 @@ class Conversation:
         finally:
             await self._flush()
 
-    async def close(self) -> None:
-        """Write what is not saved yet, let go of the lock. Twice is once."""
+    async def settle(self) -> None:
+        """Write what is not saved yet. Raises: OSError or SessionError when that fails; the conversation stays open."""
         await self._flush()
+        if self._pending and self.save_error is not None:
+            raise self.save_error
+
+    async def close(self, *, flush: bool = True) -> None:
+        """Write what is not saved yet (not `flush`: drop it), let go of the lock. Twice is once."""
+        if flush:
+            await self._flush()
         if self._writer is not None:
-            await self._in_worker(self._writer.close)
-            self._writer = None
-        self._worker.shutdown(wait=False)
+            await self._worker.run(self._writer.close)
+            self._stored_before, self._writer = self._stored, None
+        self._worker.close()
 
     # -- edits, for commands
 
     async def clear(self) -> None:
         """Forget all but the system message; the old transcript goes to the trash."""
-        await self.load_whole()
-        self.session.clear_history()
-        await self._replace("cleared")
+        system = system_part(await self.load_whole())
+        await self._flush()
+        await self._replace(system, "cleared")
 
     async def set_system(self, text: str) -> None:
         """Another system message for this session; the old transcript goes to the trash."""
-        await self.load_whole()
-        system: Message = {"role": "system", "content": text}
-        self.session.messages[: len(system_part(self.session.messages))] = [system]
-        await self._replace("replaced")
+        messages = await self.load_whole()
+        rest = messages[len(system_part(messages)) :]
+        changed: list[Message] = [{"role": "system", "content": text}, *rest]
+        await self._replace(changed, "replaced")
 
     async def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         writer = await self._open()
-        await self._in_worker(lambda: writer.edit(title=title, metadata=metadata))
+        await self._worker.run(lambda: writer.edit(title=title, metadata=metadata))
         self.session.metadata = dict(writer.header.metadata)
 
     async def load_whole(self) -> list[Message]:
@@ -197,6 +212,7 @@ class Conversation:
 
     async def _accept(self, line: str) -> list[Event]:
         """Put the user's line on disk. A line that the last, failed turn left unanswered is not doubled."""
+        was_unsaved = self.unsaved
         await self._flush()
         before = len(self.session.messages)
         self.session.messages += missing_results(self.session.messages)
@@ -208,12 +224,15 @@ class Conversation:
                 message["context"] = context
             self.session.messages.append(message)
         try:
+            if not self._first + self._stored:  # folder and machine belong to it even if no model ever answers
+                await self._keep_facts()
             notices = await self._store_all()
-        except BaseException:
+        except BaseException as error:
             del self.session.messages[max(before, self._stored) :]
+            if isinstance(error, (OSError, SessionError)):
+                self._note_failure(error)
             raise
-        self.session.last_activity = local_time(utc_stamp(self._clock.now()))
-        return notices
+        return [Saved(), *notices] if was_unsaved else notices
 
     async def _prepare(self, provider: Provider) -> list[Event]:
         await provider.prepare()
@@ -233,7 +252,7 @@ class Conversation:
 
     async def _flush(self) -> None:
         """Try to write what is not on disk; a failure is remembered in `unsaved`, not raised."""
-        if self._writer is None or self._stored == len(self.session.messages):
+        if not self._pending:
             return
         try:
             await self._store_all()
@@ -246,38 +265,47 @@ class Conversation:
 
     async def _store_all(self) -> list[Event]:
         writer = await self._open()
-        pending = self.session.messages[self._stored :]
+        pending = self._pending
         if pending:
-            await self._in_worker(lambda: writer.append(pending))
-        self.unsaved, self.save_error = "", None
+            await self._worker.run(lambda: writer.append(pending))
+            self.session.last_activity = local_time(writer.header.updated_at)
+        self._saved_all()
         return self._said()
 
-    async def _replace(self, reason: str) -> None:
-        if self._writer is not None and self._writer.count:
-            writer, messages = self._writer, list(self.session.messages)
-            await self._in_worker(lambda: writer.replace(messages, reason))
+    def _saved_all(self) -> None:
+        self.unsaved, self.save_error = "", None
+
+    async def _replace(self, messages: list[Message], reason: str) -> None:
+        """On disk first, then in memory: neither is ever at odds with the other."""
+        if self._first + self._stored:
+            writer = await self._open()
+            await self._worker.run(lambda: writer.replace(messages, reason))
+        self.session.messages[:] = messages
+        self.session.context_start = 0
+        self._saved_all()
 
     async def _open(self) -> SessionWriter:
         if self._writer is None:
             created = utc_stamp(self.session.created_at.astimezone())
-            header = Header(
-                self.session_id, created, created, metadata={**self.session.metadata, **self.engine.facts()}
-            )
-            self._writer = await self._in_worker(lambda: self._store.open(self.session_id, create=header))
+            header = Header(self.session_id, created, created, metadata=self.session.metadata)
+            self._writer = await self._worker.run(lambda: self._store.open(self.session_id, create=header))
         return self._writer
 
     async def _keep_facts(self) -> list[Event]:
-        """Provider, model and folder of this turn belong in the header; a rewrite only when one of them changed."""
+        """Provider, model and folder of this turn belong in the header; a rewrite only when one of them changed.
+        Before the first message nothing is written: the header waits for it."""
         writer = await self._open()
         known = dict(writer.header.metadata)
-        facts = {key: value for key, value in {**known, **self.engine.facts()}.items() if value is not None}
-        if facts == known:
-            return []
-        try:
-            await self._in_worker(lambda: writer.edit(metadata=facts))
-        except OSError as error:  # the conversation matters more than its header
-            return [Notice(f"The session's header could not be updated: {save_problem(error)}.")]
-        self.session.metadata = facts
+        told = {**known, **self.session.metadata, **self.engine.facts()}
+        facts = {key: value for key, value in told.items() if value is not None}
+        if facts != known:
+            try:
+                await self._worker.run(lambda: writer.edit(metadata=facts))
+            except OSError as error:  # the conversation matters more than its header
+                return [Notice(f"The session's header could not be updated: {save_problem(error)}.")]
+        self.session.metadata.update(facts)
+        for key in self.session.metadata.keys() - facts.keys():
+            del self.session.metadata[key]
         return []
 
     def _said(self) -> list[Event]:
@@ -298,27 +326,15 @@ class Conversation:
         while self._first > 0 and weight < chars and not self.session.context_start:
             weight += sum(len(text_of(message)) for message in await self._load_slice())
         if self._first > 0:
-            _, head = await self._in_worker(lambda: self._store.tail(self.session_id, 1, before=1))
+            _, head = await self._worker.run(lambda: self._store.tail(self.session_id, 1, before=1))
             self._system_prompt = text_of(head[0]) if head and head[0].get("role") == "system" else self._system_prompt
 
     async def _load_slice(self) -> list[Message]:
         before = self._first
-        first, messages = await self._in_worker(lambda: self._store.tail(self.session_id, SLICE, before=before))
+        first, messages = await self._worker.run(lambda: self._store.tail(self.session_id, SLICE, before=before))
+        if self._first != before:  # a command read it at the same time
+            return []
         self.session.messages[:0] = messages
         self.session.context_start += len(messages) if self.session.context_start else 0
         self._first = first
         return messages
-
-    async def _in_worker(self, call: Callable[[], T]) -> T:
-        """Run one store call in this session's thread. A cancellation waits for its end: what is stored is known."""
-        task = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(self._worker, call))
-        cancelled: asyncio.CancelledError | None = None
-        while not task.done():
-            try:
-                await asyncio.shield(asyncio.wait([task]))
-            except asyncio.CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            task.exception()  # seen; the cancellation goes first
-            raise cancelled
-        return task.result()

@@ -4,7 +4,6 @@ Not here: slash commands and their texts (commands.py), drawing (the faces).
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
-from scratchy.sessions.opening import Opened, open_session
+from scratchy.sessions.opening import Opened, made_id, open_session
 
 
 class Desk:
@@ -59,6 +58,11 @@ class Desk:
     def provider(self) -> Provider | None:
         """The provider in use, None while none is chosen."""
         return self._choice.provider if self._choice else None
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything outlives this process."""
+        return hasattr(self.manager.store, "folder")
 
     @property
     def place(self) -> str:
@@ -139,7 +143,7 @@ class Desk:
 
     async def new(self, session_id: str | None) -> None:
         """Raises: SessionExistsError when it is stored already."""
-        session_id = session_id or self.made_id()
+        session_id = session_id or made_id(self.manager.store)
         if session_id == self.conversation.session_id or self.manager.session_exists(session_id):
             raise SessionExistsError(
                 session_id, f"Session '{session_id}' exists already. `/resume {session_id}` opens it."
@@ -163,6 +167,7 @@ class Desk:
             await self.new(new_id)
             self._empty.pop(old.session_id, None)
             return
+        await old.settle()
         await old.close()
         try:
             self.manager.rename(old.session_id, new_id)
@@ -174,10 +179,16 @@ class Desk:
     async def delete(self, session_id: str) -> bool:
         """Into the trash. The current one: a new made session becomes current. False when there was none."""
         if session_id == self.conversation.session_id:
-            there = self.manager.session_exists(session_id)
-            await self.new(None)
-            self._empty.pop(session_id, None)
-            return self.manager.delete_session(session_id) or not there
+            old, opened = self.conversation, open_session(self.manager.store, made_id(self.manager.store))
+            try:
+                self.manager.delete_session(session_id)
+            except BaseException:
+                if opened.writer is not None:
+                    opened.writer.close()
+                raise
+            self._take(opened)
+            await old.close(flush=False)
+            return True
         return self.manager.delete_session(session_id) or self._empty.pop(session_id, None) is not None
 
     async def restore(self, session_id: str) -> None:
@@ -186,6 +197,7 @@ class Desk:
         if not any(entry.session_id == session_id for entry in self.manager.trash()):
             raise SessionNotFoundError(session_id, f"The trash holds nothing of session '{session_id}'.")
         if current:
+            await self.conversation.settle()
             await self.conversation.close()
         try:
             self.manager.restore(session_id)
@@ -211,15 +223,17 @@ class Desk:
         await self.conversation.close()
         await self._let_go_of_provider()
 
-    def made_id(self) -> str:
-        base = time.strftime("chat-%Y%m%d-%H%M%S")
-        taken = (number for number in range(2, 1_000_000) if not self.manager.session_exists(f"{base}-{number}"))
-        return base if not self.manager.session_exists(base) else f"{base}-{next(taken)}"
-
     # -- inside
 
     async def _move_to(self, opened: Opened) -> None:
+        """Raises: OSError or SessionError when what is not saved yet cannot be saved; the old one stays current."""
         old = self.conversation
+        try:
+            await old.settle()
+        except BaseException:
+            if opened.writer is not None:
+                opened.writer.close()
+            raise
         if old.writer is None or not old.writer.count:
             self._empty[old.session_id] = old.session
         self._take(opened)
@@ -250,7 +264,10 @@ class Desk:
             facts=self._facts,
             context=lambda: compose.message_context(folder),
         )
-        conversation = Conversation(self.manager.store, session, engine, writer=opened.writer, first=opened.first)
+        stored = len(session.messages) if opened.resumed else 0
+        conversation = Conversation(
+            self.manager.store, session, engine, writer=opened.writer, first=opened.first, stored=stored
+        )
         conversation.approve = self._approve
         return conversation
 

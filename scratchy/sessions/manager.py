@@ -5,6 +5,7 @@ Not here: an open conversation with its turns (conversation.py), the file format
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from os import PathLike
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ class SessionManager:
             raise ValueError("give a directory or a store, not both")
         if isinstance(store, str):
             store = compose.open_store(store)
-        self.store: Store = store or compose.open_folder(directory)
+        self.store: Store = store or compose.open_folder(directory, make=directory is not None)
         self._seen = seen_in(self.store)
 
     # -- whole sessions, as programs use them
@@ -54,6 +55,7 @@ class SessionManager:
         try:
             return cast("list[dict[str, Any]]", self._load(session_id)[1])
         except SessionNotFoundError:
+            self._seen.note(session_id, None, [])
             return None
 
     def list_sessions(self) -> list[dict[str, Any]]:
@@ -68,7 +70,7 @@ class SessionManager:
     def delete_session(self, session_id: str) -> bool:
         """Move it to the trash, readable or not; False when there was none."""
         entry = self.store.delete(session_id)
-        self._seen.forget(session_id)
+        self._seen.note_moved(session_id)
         return entry is not None
 
     def append_message(self, session_id: str, message: Mapping[str, Any]) -> None:
@@ -76,8 +78,10 @@ class SessionManager:
         checked = check_message(message)
         with self.opened(session_id, create=True) as writer:
             known = self._seen.messages(session_id) if self._unchanged(session_id) else None
+            known = [] if writer.count == 0 else known
             writer.append([checked])
-            self._seen.note(session_id, self.store.stamp(session_id), None if known is None else [*known, checked])
+            if known is not None:  # else what others wrote stays unseen, and a save will say so
+                self._seen.note(session_id, self.store.stamp(session_id), [*known, checked])
 
     # -- what faces need beside that
 
@@ -101,8 +105,8 @@ class SessionManager:
 
     def rename(self, session_id: str, new_id: str) -> None:
         self.store.rename(session_id, new_id)
-        self._seen.forget(session_id)
-        self._seen.forget(new_id)
+        self._seen.note_moved(session_id)
+        self._seen.note_moved(new_id)
 
     def trash(self) -> list[TrashEntry]:
         return self.store.trash()
@@ -112,16 +116,24 @@ class SessionManager:
         entry = next((entry for entry in self.store.trash() if entry.session_id == session_id), None)
         if entry is None:
             raise SessionNotFoundError(session_id, f"The trash holds nothing of session '{session_id}'.")
-        self._seen.forget(session_id)
-        return self.store.restore(entry.name)
+        restored = self.store.restore(entry.name)
+        self._seen.note_moved(session_id)
+        return restored
 
     # -- shared with an open conversation
 
     @contextmanager
-    def opened(self, session_id: str, *, create: bool = False) -> Generator[SessionWriter]:
+    def opened(
+        self, session_id: str, *, create: bool = False, created_at: datetime | None = None
+    ) -> Generator[SessionWriter]:
+        """Locked for the block; a new one counts from `created_at` (naive local; None: now)."""
         now = utc_stamp()
-        writer = self.store.open(session_id, create=Header(session_id, now, now) if create else None)
+        created = now if created_at is None else utc_stamp(created_at.astimezone())
+        unchanged = self._unchanged(session_id)
+        writer = self.store.open(session_id, create=Header(session_id, created, now) if create else None)
         try:
+            if unchanged and writer.notices:  # opening mended the file or wrote it in our form: no change of content
+                self._seen.restamp(session_id, self.store.stamp(session_id))
             yield writer
         finally:
             writer.close()
@@ -132,6 +144,8 @@ class SessionManager:
         known = self._seen.messages(session_id) if self._unchanged(session_id) else None
         stored: Sequence[Mapping[str, Any]] = writer.load() if known is None else known
         same = common_start(stored, messages)
+        if same < min(len(stored), len(messages)):  # NaN, tuples, lone surrogates: as they are stored they may be equal
+            same = common_start(*([compose.as_stored(m) for m in side] for side in (stored, messages)))
         if same == len(stored) == len(messages) and self.store.exists(session_id):
             pass
         elif same == len(stored):
@@ -149,8 +163,12 @@ class SessionManager:
         return self._seen.looked(session_id) and not self._unchanged(session_id)
 
     def changed_here(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> bool:
-        known = self._seen.messages(session_id)
-        return known is None or len(known) != len(messages) or common_start(known, messages) != len(known)
+        """Whether these are other messages than this process last saw stored."""
+        return not self._seen.same(session_id, messages)
+
+    def moved_here(self, session_id: str) -> bool:
+        """Whether this process deleted, renamed or restored the session since it last looked."""
+        return self._seen.moved(session_id)
 
     def refuse_if_changed_elsewhere(self, session_id: str) -> None:
         if self.changed_elsewhere(session_id):

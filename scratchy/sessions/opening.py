@@ -3,7 +3,8 @@
 Not here: its turns (conversation.py), the choice of another session when this one is held (the faces).
 """
 
-from dataclasses import dataclass
+import errno
+import time
 from typing import TYPE_CHECKING
 
 from scratchy.core.errors import SessionNotFoundError
@@ -14,21 +15,37 @@ from scratchy.sessions.times import local_time, utc_stamp
 if TYPE_CHECKING:
     from scratchy.core.ports import SessionWriter, Store
 
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)  # a lock file cannot be made there
 TAIL = 50  # messages that a resume reads; the rest waits for the first turn
 
 
-@dataclass(frozen=True)
 class Opened:
-    """`writer` holds the lock; `first` is the transcript's index of `session.messages[0]`; `resumed`: it was stored."""
+    """`writer` holds the lock; None where nothing can be written now, and `read_only` says why. `first` is the
+    transcript's index of `session.messages[0]`; `resumed`: it was stored."""
 
-    session: AgentSession
-    writer: "SessionWriter"
-    first: int
-    resumed: bool
+    def __init__(
+        self,
+        session: AgentSession,
+        writer: "SessionWriter | None",
+        first: int,
+        resumed: bool,
+        read_only: OSError | None = None,
+    ) -> None:
+        self.session = session
+        self.writer = writer
+        self.first = first
+        self.resumed = resumed
+        self.read_only = read_only
+
+    @property
+    def count(self) -> int:
+        """Messages of the whole transcript that are stored."""
+        return self.first + len(self.session.messages)
 
 
 def open_session(store: "Store", session_id: str, *, create: bool = True) -> Opened:
-    """Open for writing and read its end; a new one is locked now and stored with its first message.
+    """Open for writing and read its end; a new one is locked now and stored with its first message. Where the disk
+    refuses to write (read-only, full), it is opened to read.
 
     Raises: SessionNotFoundError when it is missing and not to be created; the store's errors.
     """
@@ -36,13 +53,20 @@ def open_session(store: "Store", session_id: str, *, create: bool = True) -> Ope
     resumed = store.exists(session_id)
     if not resumed and not create:
         raise SessionNotFoundError(session_id)
-    writer = store.open(session_id, create=Header(session_id, now, now) if create else None)
+    writer, read_only = None, None
+    try:
+        writer = store.open(session_id, create=Header(session_id, now, now) if create else None)
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        read_only = error
     try:
         first, messages = store.tail(session_id, TAIL) if resumed else (0, [])
+        header = writer.header if writer else store.header(session_id)[0] if resumed else Header(session_id, now, now)
     except BaseException:
-        writer.close()
+        if writer is not None:
+            writer.close()
         raise
-    header = writer.header
     session = AgentSession(
         session_id,
         messages,
@@ -50,4 +74,11 @@ def open_session(store: "Store", session_id: str, *, create: bool = True) -> Ope
         last_activity=local_time(header.updated_at),
         metadata=header.metadata,
     )
-    return Opened(session, writer, first, resumed)
+    return Opened(session, writer, first, resumed, read_only)
+
+
+def made_id(store: "Store") -> str:
+    """An id that no stored session has: the date and time, numbered where that is taken."""
+    base = time.strftime("chat-%Y%m%d-%H%M%S")
+    numbered = (base if number == 1 else f"{base}-{number}" for number in range(1, 1_000_000))
+    return next(made for made in numbered if not store.exists(made))

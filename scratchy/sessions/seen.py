@@ -1,6 +1,6 @@
 """What this process last saw of each stored session, so that no writer overwrites what another process wrote.
 
-Shared by all managers over one store. Only the newest sessions keep their messages here; a stamp is kept for all.
+Shared by all managers over one store. Only the newest sessions keep their messages here, the others a fingerprint.
 """
 
 from collections import OrderedDict
@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from scratchy.core.ports import Store
 
 KEEP_MESSAGES_OF = 16
+_MOVED = object()  # the stamp of a session that this process itself deleted, renamed or restored since
 
 
 class Seen:
@@ -19,9 +20,14 @@ class Seen:
     def __init__(self) -> None:
         self._stamps: dict[str, Any] = {}
         self._messages: OrderedDict[str, list[Mapping[str, Any]]] = OrderedDict()
+        self._fingerprints: dict[str, int] = {}
 
     def looked(self, session_id: str) -> bool:
-        return session_id in self._stamps
+        """Whether this process saw the session, and did not move it away itself since."""
+        return self._stamps.get(session_id, _MOVED) is not _MOVED
+
+    def moved(self, session_id: str) -> bool:
+        return session_id in self._stamps and self._stamps[session_id] is _MOVED
 
     def stamp(self, session_id: str) -> Any:
         return self._stamps.get(session_id)
@@ -29,20 +35,36 @@ class Seen:
     def messages(self, session_id: str) -> list[Mapping[str, Any]] | None:
         return self._messages.get(session_id)
 
-    def note(self, session_id: str, stamp: Any, messages: Sequence[Mapping[str, Any]] | None) -> None:
-        """`messages` None: keep the copy that is there. Messages equal to those known already are not copied again."""
+    def same(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether these are the messages that were last seen; False when none were."""
+        known = self._messages.get(session_id)
+        if known is None:
+            return session_id in self._fingerprints and self._fingerprints[session_id] == _fingerprint(messages)
+        return len(known) == len(messages) and common_start(known, messages) == len(known)
+
+    def note(self, session_id: str, stamp: Any, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Messages equal to those known already are not copied again."""
         self._stamps[session_id] = stamp
-        if messages is None:
-            return
         known = self._messages.pop(session_id, [])
         same = common_start(known, messages)
         self._messages[session_id] = [*known[:same], *(copied(message) for message in messages[same:])]
+        self._fingerprints.pop(session_id, None)
         while len(self._messages) > KEEP_MESSAGES_OF:
-            self._messages.popitem(last=False)
+            oldest, kept = self._messages.popitem(last=False)
+            self._fingerprints[oldest] = _fingerprint(kept)
 
-    def forget(self, session_id: str) -> None:
-        self._stamps.pop(session_id, None)
-        self._messages.pop(session_id, None)
+    def restamp(self, session_id: str, stamp: Any) -> None:
+        """The file is another one now, its content is not."""
+        self._stamps[session_id] = stamp
+
+    def note_moved(self, session_id: str) -> None:
+        """This process put something else, or nothing, in the session's place: a later save conflicts with nobody."""
+        if session_id in self._stamps:
+            self._stamps[session_id] = _MOVED
+
+
+def _fingerprint(messages: Sequence[Mapping[str, Any]]) -> int:
+    return hash(repr([dict(message) for message in messages]))
 
 
 def common_start(first: Sequence[Any], second: Sequence[Any]) -> int:

@@ -6,12 +6,13 @@ Not here: conversations of many lines (repl.py, plain.py), flags (cli.py).
 import asyncio
 import dataclasses
 import json
+import logging
 import signal
 import sys
 from contextlib import aclosing, suppress
 from typing import Any
 
-from scratchy.core.errors import ScratchyError
+from scratchy.core.errors import ScratchyError, SessionLockedError
 from scratchy.core.events import ApprovalRequested, Event, Notice, RetryScheduled, SaveFailed, ToolStarted, TurnFinished
 from scratchy.core.loop import last_text
 from scratchy.core.ports import Approval
@@ -21,12 +22,13 @@ from scratchy.sessions.desk import Desk
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LineInput
 
+log = logging.getLogger("scratchy.oneshot")
 REFUSED = "nobody can be asked here; start with --yolo to run such calls unasked."
 
 
 def run(boot: Boot, prompt: str, output_format: str) -> int:
     """Returns the exit code: 0 answered, 1 failed, 75 worth trying again, 130 interrupted."""
-    if not sys.stdin.isatty():
+    if sys.stdin is not None and not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - closed: None
         piped = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
         prompt = "\n\n".join(part for part in (prompt, piped) if part)
     if not prompt.strip():
@@ -54,15 +56,19 @@ class _OneShot:
         try:
             self._task = asyncio.ensure_future(self._turn(desk, prompt))
             reason = await self._task
-            code = 1 if reason in ("steps", "error") else 0
+            code = 1 if reason in ("steps", "error") or desk.conversation.unsaved else 0
         except asyncio.CancelledError:
             note("Interrupted; what had come is stored.")
-            code = 130 if self._stopped_by == signal.SIGINT else 1
+            code = 128 + (self._stopped_by or signal.SIGINT)
         except ScratchyError as error:
-            code = self._failed(desk, error)
+            again = isinstance(error, SessionLockedError) or getattr(error, "retryable", False)
+            kept = " Your message is kept." if desk.conversation.session.messages[1:] else ""
+            code = self._failed(desk, f"{error}{kept}", 75 if again else 1)
         except OSError as error:
-            note(f"not saved: {save_problem(error)}; nothing was sent.")
-            code = 1
+            code = self._failed(desk, f"not saved: {save_problem(error)}; nothing was sent.", 1)
+        except Exception as error:
+            log.exception("turn failed")
+            code = self._failed(desk, f"The turn failed: {type(error).__name__}: {error}", 1)
         finally:
             await desk.close()
         return code
@@ -106,17 +112,16 @@ class _OneShot:
             out(json.dumps({"type": "Session", "version": 1, "session_id": session_id}, ensure_ascii=False))
         note(f"Session: {session_id}")
 
-    def _failed(self, desk: Desk, error: ScratchyError) -> int:
-        kept = " Your message is kept." if desk.conversation.writer and desk.conversation.writer.count else ""
-        note(f"{error}{kept}")
+    def _failed(self, desk: Desk, text: str, code: int) -> int:
+        note(text)
         if self._format != "text":
-            row = {"session_id": desk.conversation.session_id, "error": str(error)}
+            row = {"session_id": desk.conversation.session_id, "error": text}
             out(json.dumps({"type": "Error", **row} if self._format == "stream-json" else row, ensure_ascii=False))
-        return 75 if getattr(error, "retryable", False) else 1
+        return code
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             with suppress(NotImplementedError):
                 loop.add_signal_handler(number, self._stop, number)
 

@@ -4,6 +4,7 @@ The prompt is printed only when the turn before is stored and the program waits.
 """
 
 import asyncio
+import logging
 import signal
 import sys
 import time
@@ -36,6 +37,7 @@ from scratchy.terminal.input import LineInput
 from scratchy.terminal.lines import duration, one_line
 from scratchy.terminal.splitter import Splitter
 
+log = logging.getLogger("scratchy.plain")
 TWICE = 2.0  # seconds within which a second Ctrl-C ends the program
 NO_ONE_TO_ASK = "nobody can be asked here: stdin is no terminal. Start with --yolo to run such calls unasked."
 
@@ -53,12 +55,16 @@ class _Plain:
         self._waiting: asyncio.Task[str | None] | None = None
         self._interrupted_at = -TWICE
         self._quit = False
+        self._code = 0
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             with suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._interrupt if number == signal.SIGINT else self._end)
+                if number == signal.SIGINT:
+                    loop.add_signal_handler(number, self._interrupt)
+                else:
+                    loop.add_signal_handler(number, self._end, 128 + number)
         for line in self._boot.greeting:
             say(line)
         desk = await self._boot.make_desk(say)
@@ -76,7 +82,7 @@ class _Plain:
             await desk.close()
         if resume := self._boot.resume_line(desk.conversation.session_id):
             say(f"To go on: {resume}")
-        return 0
+        return self._code
 
     async def _read(self, desk: Desk) -> str | None:
         unsaved = f"(not saved: {desk.conversation.unsaved}) " if desk.conversation.unsaved else ""
@@ -92,23 +98,25 @@ class _Plain:
             self._waiting = None
 
     async def _handle(self, desk: Desk, line: str) -> None:
-        if line.startswith("/"):
-            outcome = await commands.dispatch(desk, line)
-            self._quit = self._quit or outcome.quit
-            if outcome.text:
-                say(clean(outcome.text))
-            if outcome.copy is not None:
-                say(clean(outcome.copy))
-            if outcome.switched:
-                _show_recent(desk)
-            return
-        self._turn = asyncio.ensure_future(_show_turn(desk, line))
+        self._turn = asyncio.ensure_future(
+            self._command(desk, line) if line.startswith("/") else _show_turn(desk, line)
+        )
         try:
             await self._turn
         except asyncio.CancelledError:
             say("\nInterrupted.")
         finally:
             self._turn = None
+
+    async def _command(self, desk: Desk, line: str) -> None:
+        outcome = await commands.dispatch(desk, line)
+        self._quit = self._quit or outcome.quit
+        if outcome.text:
+            say(clean(outcome.text))
+        if outcome.copy is not None:
+            say(clean(outcome.copy))
+        if outcome.switched:
+            _show_recent(desk)
 
     def _interrupt(self) -> None:
         """Ctrl-C: ends the turn or drops the line; a second one within two seconds ends the program."""
@@ -119,8 +127,8 @@ class _Plain:
         if task is not None:
             task.cancel()
 
-    def _end(self) -> None:
-        self._quit = True
+    def _end(self, code: int) -> None:
+        self._quit, self._code = True, code
         task = self._turn or self._waiting
         if task is not None:
             task.cancel()
@@ -152,12 +160,18 @@ async def _show_turn(desk: Desk, line: str) -> None:
         async with aclosing(desk.conversation.turn(line)) as events:
             async for event in events:
                 view.show(event)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         view.end()
         say(f"not saved: {save_problem(error)}. The line was not sent: {clean(line)}")
     except ScratchyError as error:
         view.end()
         say(f"{clean(str(error))}{_kept(desk, line)}")
+    except Exception as error:
+        log.exception("turn failed")
+        view.end()
+        say(clean(f"The turn failed: {type(error).__name__}: {error}{_kept(desk, line)}"))
     finally:
         view.end()
 
@@ -237,8 +251,7 @@ def _show_recent(desk: Desk, count: int = 6) -> None:
     for message in desk.conversation.recent(count):
         role, text = message.get("role"), text_of(message).strip()
         if role in ("user", "assistant") and text:
-            who = "You" if role == "user" else "🤖 Assistant"
-            say(clean(f"[{desk.conversation.session_id}] {who}: {text}"))
+            say(clean(f"({'you' if role == 'user' else 'assistant'}, before) {text}"))
 
 
 def say(text: str) -> None:
