@@ -127,6 +127,20 @@ def sync_data(handle: int) -> None:
         os.fdatasync(handle)
 
 
+def read_at(handle: int, size: int, offset: int) -> bytes:
+    if sys.platform == "win32":  # no pread: the position moves, and nobody else relies on it
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.read(handle, size)
+    return os.pread(handle, size, offset)
+
+
+def write_at(handle: int, data: bytes, offset: int) -> int:
+    if sys.platform == "win32":
+        os.lseek(handle, offset, os.SEEK_SET)
+        return os.write(handle, data)
+    return os.pwrite(handle, data, offset)
+
+
 def host_name() -> str:
     return os.environ.get("COMPUTERNAME", "") if sys.platform == "win32" else os.uname().nodename
 

@@ -6,7 +6,7 @@ No policy lives here: which call comes when, and what a failure means, is decide
 import os
 from pathlib import Path
 
-from scratchy.system import SAFE_OPEN, make_private, make_private_folder, sync_data, sync_names
+from scratchy.system import SAFE_OPEN, make_private, make_private_folder, read_at, sync_data, sync_names, write_at
 
 _CHUNK = 1 << 20
 
@@ -30,19 +30,19 @@ class Disk:
 
     def read(self, handle: int, size: int, offset: int) -> bytes:
         """At most `size` bytes; fewer only at the end of the file."""
-        data = os.pread(handle, size, offset)
+        data = read_at(handle, size, offset)
         if len(data) == size or len(data) < _CHUNK:  # a small read is short at the end only
             return data
         parts = [data]
         at = offset + len(data)
-        while at < offset + size and (data := os.pread(handle, offset + size - at, at)):
+        while at < offset + size and (data := read_at(handle, offset + size - at, at)):
             parts.append(data)
             at += len(data)
         return b"".join(parts)
 
     def write(self, handle: int, data: bytes, offset: int) -> int:
         """The number of bytes that were taken, which may be fewer than given."""
-        return os.pwrite(handle, data, offset)
+        return write_at(handle, data, offset)
 
     def copy(self, source: int, target: int, start: int, size: int, offset: int) -> int:
         """Like `write`, of bytes that lie in `source` from `start`; inside the kernel where it can."""
