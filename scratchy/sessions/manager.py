@@ -45,10 +45,12 @@ class SessionManager:
         """
         if isinstance(messages, (str, bytes, Mapping)):
             raise TypeError(f"messages must be a list of dicts, not {type(messages).__name__}")
-        checked = [check_message(message) for message in messages]
+        known = self._seen.messages(session_id) or []
+        same = common_start(known, messages)
+        checked = [*messages[:same], *(check_message(message) for message in messages[same:])]
         with self.opened(session_id, create=True) as writer:
             self.refuse_if_changed_elsewhere(session_id)
-            self.write(writer, checked)
+            self.write(writer, cast("list[Message]", checked), compared=(known, same))
 
     def load_session(self, session_id: str) -> list[dict[str, Any]] | None:
         """The transcript as plain dicts; None when there is no such session."""
@@ -81,7 +83,7 @@ class SessionManager:
             known = [] if writer.count == 0 else known
             writer.append([checked])
             if known is not None:  # else what others wrote stays unseen, and a save will say so
-                self._seen.note(session_id, self.store.stamp(session_id), [*known, checked])
+                self._seen.note(session_id, self.store.stamp(session_id), [*known, checked], len(known))
 
     # -- what faces need beside that
 
@@ -138,12 +140,20 @@ class SessionManager:
         finally:
             writer.close()
 
-    def write(self, writer: SessionWriter, messages: Sequence[Message], reason: str = "replaced") -> None:
-        """Make `messages` the transcript with the least writing, and remember it as seen."""
+    def write(
+        self,
+        writer: SessionWriter,
+        messages: Sequence[Message],
+        reason: str = "replaced",
+        compared: tuple[Sequence[Mapping[str, Any]], int] | None = None,
+    ) -> None:
+        """Make `messages` the transcript with the least writing, and remember it as seen. `compared`: messages seen
+        before, and how many of `messages` equal them from the start, where the caller looked already."""
         session_id = writer.session_id
         known = self._seen.messages(session_id) if self._unchanged(session_id) else None
         stored: Sequence[Mapping[str, Any]] = writer.load() if known is None else known
-        same = common_start(stored, messages)
+        same = compared[1] if compared and compared[0] is stored else common_start(stored, messages)
+        equal = same
         if same < min(len(stored), len(messages)):  # NaN, tuples, lone surrogates: as they are stored they may be equal
             same = common_start(*([compose.as_stored(m) for m in side] for side in (stored, messages)))
         if same == len(stored) == len(messages) and self.store.exists(session_id):
@@ -152,7 +162,7 @@ class SessionManager:
             writer.append(messages[same:])
         else:
             writer.replace(messages, reason)
-        self._seen.note(session_id, self.store.stamp(session_id), messages)
+        self._seen.note(session_id, self.store.stamp(session_id), messages, None if known is None else equal)
 
     def note_seen(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> None:
         """What is stored now is this: nobody else wrote since the caller opened it."""
