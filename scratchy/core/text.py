@@ -7,24 +7,25 @@ Not here: layout, colours, any knowledge of a terminal but what its control sequ
 import re
 import unicodedata
 
+# Patterns stay strings until they are used: compiling them is no part of the way to the first prompt.
 # Whole sequences go first, so that nothing of "ESC [ 31 m" is left over; what is cut or malformed loses its control
-# characters and stays as text. No alternative can run past the next ESC, so the cost stays linear.
-_SEQUENCE = re.compile(
+# characters and stays as text. No alternative can run past the next opening, so the cost stays linear.
+_SEQUENCE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI, also cut off
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x9c|\x1b\\)"  # OSC, DCS, SOS, PM, APC
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x9c|\x1b\\)"  # OSC, DCS, SOS, PM, APC
     r"|\x1b[ -/]*[0-~]?"  # two and three character escapes
     r"|\r(?=\n)"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 # Outside the categories below, but shown as nothing: fillers and variation selectors.
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
 _HIDING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def clean(text: str) -> str:
     """`text` without control sequences and control characters; newline and tab stay."""
-    return _SEQUENCE.sub("", text) if _CONTROL.search(text) else text
+    return re.sub(_SEQUENCE, "", text) if re.search(_CONTROL, text) else text
 
 
 def reveal(text: str) -> str:
@@ -38,7 +39,7 @@ def reveal(text: str) -> str:
 
 
 def _revealed(char: str) -> str:
-    if char in "\n\t" or not (unicodedata.category(char) in _HIDING or _INVISIBLE.match(char)):
+    if char in "\n\t" or not (unicodedata.category(char) in _HIDING or re.match(_INVISIBLE, char)):
         return char
     code = ord(char)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from scratchy.core.messages import Message, ToolCall, calls_of, text_of
+from scratchy.core.text import reveal
 from scratchy.terminal.approve import Approver
 from scratchy.terminal.lines import COLOURED, dimmed, header, notice, tool_line, user_lines
 from scratchy.terminal.render import Renderer
@@ -39,7 +40,7 @@ class Show:
         for message in messages:
             text = text_of(message).strip()
             if message.get("role") == "user" and text:
-                out.append(_clipped(user_lines(f"[{session_id}] You: ", text)))
+                out.append(_clipped(user_lines(f"[{reveal(session_id)}] You: ", text)))
             elif message.get("role") == "assistant":
                 body = _clipped(self.markdown(text)) if text else ""
                 calls = "".join(_call_line(call, results) for call in calls_of(message))
