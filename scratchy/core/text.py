@@ -12,7 +12,7 @@ import unicodedata
 # characters and stays as text. No alternative can run past the next opening, so the cost stays linear.
 _SEQUENCE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"  # CSI, also cut off
-    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x9c|\x1b\\)"  # OSC, DCS, SOS, PM, APC
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x9c|\x1b\\)"  # OSC, DCS, APC …
     r"|\x1b[ -/]*[0-~]?"  # two and three character escapes
     r"|\r(?=\n)"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"

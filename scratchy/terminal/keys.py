@@ -3,6 +3,7 @@
 Not here: what a key sets in motion (repl answers the `Actions`), the keys of an approval (approve).
 """
 
+import asyncio
 import contextlib
 import os
 import shlex
@@ -132,7 +133,7 @@ async def _edit(screen: Screen, pastes: Pastes) -> None:
             file.write(pastes.expanded(screen.buffer.text))
         async with in_terminal():
             screen.away = True
-            failure = _run_editor(path)
+            failure = await asyncio.to_thread(_run_editor, path)  # a turn goes on meanwhile, unseen
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read().removesuffix("\n")
     except OSError as error:

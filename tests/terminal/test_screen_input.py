@@ -108,3 +108,17 @@ def test_an_editor_that_is_not_there_is_said() -> None:
         terminal.send("text\x07")
         terminal.wait_for("could not be started")
         terminal.wait_for("You: text")
+
+
+def test_a_turn_goes_on_while_the_editor_is_open(tmp_path: Path) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nsleep 1.5; echo edited >> "$1"\n')
+    editor.chmod(0o755)
+    with Terminal(EDITOR=str(editor)) as terminal:
+        terminal.ready()
+        terminal.send("tool\r")
+        terminal.wait_for("working")
+        terminal.send("text \x07")
+        terminal.wait_for("Done.")
+        terminal.wait_for(lambda: terminal.prompt() == "text edited")
+        assert terminal.text().count("✓ read_file") == 1
