@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from scratchy.core.errors import SessionLockedError
 from scratchy.store.disk import Disk
-from scratchy.system import SAFE_OPEN, host_name, lock_holder, try_lock
+from scratchy.system import SAFE_OPEN, host_name, lock_holder, read_at, try_lock, write_at
 
 PATIENCE = 0.5  # seconds that a busy lock is tried
 _SIZE = 512
@@ -91,7 +91,7 @@ class Lock:
             f"pid {self._pid}\nsince {self._since}\nhost {host_name()}\nwriter {self._writer or ''}\nclean {clean}\n"
         )
         with contextlib.suppress(OSError):  # a hint: a full disk must not fail what it is a hint of
-            os.pwrite(self._handle, lines.encode().ljust(_SIZE, b" "), 0)
+            write_at(self._handle, lines.encode().ljust(_SIZE, b" "), 0)
 
 
 def acquire(disk: Disk, path: str, session_id: str, since: str) -> Lock:
@@ -192,7 +192,7 @@ def _refusal(disk: Disk, path: str, session_id: str) -> SessionLockedError:
 
 def _text(handle: int) -> str:
     try:
-        return os.pread(handle, _SIZE, 0).decode("utf-8", "replace")
+        return read_at(handle, _SIZE, 0).decode("utf-8", "replace")
     except OSError:
         return ""
 
