@@ -7,7 +7,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ class Agent:
         self._turns: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Lock]] = {}
         self._choices: dict[str, compose.Choice] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing: AsyncGenerator[None] | None = None
         if debug:
             logging.getLogger("scratchy").setLevel(logging.DEBUG)
 
@@ -94,7 +95,7 @@ class Agent:
             session = self.sessions.session(session_id)
             if session is None:
                 session = AgentSession(session_id, [{"role": "system", "content": self._system}])
-                self.sessions.note_seen(session_id, session.messages)
+                self.sessions.note_seen(session_id, None, session.messages)
             elif self._system_was_given:
                 self._replace_system_message(session)
             self._open[session_id] = session
@@ -148,7 +149,9 @@ class Agent:
 
     async def cleanup(self) -> None:
         """Let go of the provider's connections. Sessions need nothing: they are on disk."""
-        await self._let_go_of_providers()
+        if self._closing is not None and self._loop is asyncio.get_running_loop():
+            await self._closing.aclose()
+            self._loop = self._closing = None
 
     # -- inside
 
@@ -169,8 +172,9 @@ class Agent:
         one event loop, since a program may call `asyncio.run(agent.chat(…))` again and again."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            await self._let_go_of_providers()
-            self._loop = loop
+            self._loop, self._choices = loop, {}
+            self._closing = self._close_with_loop(self._choices)
+            await anext(self._closing)
         if session.session_id not in self._choices:
             choice = await self._choose(session)
             twin = next((other for other in self._choices.values() if other.same_as(choice)), None)
@@ -182,7 +186,9 @@ class Agent:
     async def _choose(self, session: AgentSession) -> compose.Choice:
         if self._llm is None:
             chosen = config.load({"model": self._model}, folder=Path.cwd())
-            return await compose.choose_provider(chosen, session.metadata, config.machine_id(), self._api_key)
+            return await compose.choose_provider(
+                chosen, session.metadata, config.machine_id(), by_program=True, api_key=self._api_key
+            )
         if isinstance(self._llm, str):
             name = self._llm.lower()
             endpoint = compose.endpoint_of(compose.provider_url(name, None))
@@ -190,13 +196,15 @@ class Agent:
             return compose.Choice(provider, "named by the program", endpoint, wanted=self._model)
         return compose.Choice(self._llm, "given by the program", "")
 
-    async def _let_go_of_providers(self) -> None:
-        choices, self._choices = self._choices, {}
-        providers = {id(choice.provider): choice.provider for choice in choices.values()}
-        for provider in providers.values():
-            if provider is not self._llm:
-                with suppress(RuntimeError):  # its loop is closed, and its connections with it
+    async def _close_with_loop(self, choices: dict[str, compose.Choice]) -> AsyncGenerator[None]:
+        """Closes these providers when it is closed: by `cleanup`, else by the loop, which does that as its last act."""
+        try:
+            yield
+        finally:
+            for provider in {id(choice.provider): choice.provider for choice in choices.values()}.values():
+                if provider is not self._llm:
                     await provider.aclose()
+            choices.clear()
 
     def _facts(self, session_id: str) -> dict[str, Any]:
         facts: dict[str, Any] = {"folder": str(Path.cwd()), "machine": config.machine_id() or None}
@@ -238,7 +246,8 @@ class Agent:
             try:
                 yield conversation
             finally:
-                self.sessions.note_seen(session_id, session.messages[: writer.count])
+                if conversation.stamp is not None:
+                    self.sessions.note_seen(session_id, conversation.stamp, session.messages[: writer.count])
                 await conversation.close(flush=False)
         finally:
             stack.close()
@@ -264,6 +273,7 @@ class Agent:
         elif moved or self.sessions.changed_elsewhere(session_id):
             session.messages[:] = writer.load() or [{"role": "system", "content": self._system}]
             session.metadata = dict(writer.header.metadata)
+            self.sessions.note_seen(session_id, self.sessions.store.stamp(session_id), session.messages)
 
     def _replace_system_message(self, session: AgentSession) -> None:
         system: Message = {"role": "system", "content": self._system}

@@ -206,11 +206,12 @@ def check_providers(config: "Config") -> None:
 
 
 async def choose_provider(
-    config: "Config", session: Mapping[str, Any], machine: str, api_key: str | None = None,
-    environ: Mapping[str, str] = os.environ,
+    config: "Config", session: Mapping[str, Any], machine: str, *, by_program: bool = False,
+    api_key: str | None = None, environ: Mapping[str, str] = os.environ,
 ) -> Choice:  # fmt: skip
     """Flag, else the session's own choice, else the config, else what is found: keys, a local Ollama, the model in the
-    box. `session` is the session's metadata, `machine` this machine's id.
+    box. `session` is the session's metadata, `machine` this machine's id. `by_program`: no person is there to choose, so
+    another server on this machine is taken as it is.
 
     Raises: ProviderUnavailableError when there is none; ConfigError when the choice cannot be used, or when the session
     was held with another server than today's and nobody said that this one may have it.
@@ -231,7 +232,7 @@ async def choose_provider(
     model = flags.model or model or (files.model if files.provider in (None, name) else None)
     url = provider_url(name, base_url, environ)
     if not flags.provider:
-        _refuse_other_server(session, name, url)
+        _refuse_other_server(session, name, url, by_program)
     provider = open_provider(name, model=model, base_url=base_url, api_key=api_key, environ=environ)
     return Choice(provider, why, endpoint_of(url), found, model)
 
@@ -254,14 +255,14 @@ async def _find(environ: Mapping[str, str], api_key: str | None) -> tuple[str, s
     raise ProviderUnavailableError(NO_MODEL)
 
 
-def _refuse_other_server(session: Mapping[str, Any], name: str, url: str) -> None:
+def _refuse_other_server(session: Mapping[str, Any], name: str, url: str, by_program: bool) -> None:
     """A private server's history never goes to another server by itself."""
     known = session.get("endpoint")
     if not known or known == endpoint_of(url):
         return
     host = urlsplit(url if "//" in url else f"//{url}").hostname
     stays_here = name not in ("openai", "ollama") or host in ("127.0.0.1", "localhost", "::1")
-    if session.get("provider") == name or not stays_here:
+    if not stays_here or (session.get("provider") == name and not by_program):
         raise ConfigError(
             f"This session was held with another server ({session.get('provider')}); today's is {name} at "
             f"{_without_password(url)}. Nothing is sent until you choose: `/model {name}`, or start with "

@@ -78,7 +78,8 @@ class Engine:
 class Conversation:
     """One session in one process. `session.messages` may be only the end of a long transcript until the first turn;
     `first` is the index in the transcript of the first of them. Without a `writer` it is opened by the first save;
-    `stored` tells how many of the messages are on disk until then. `approve` None runs unasked what would ask."""
+    `stored` tells how many of the messages are on disk until then. `approve` None runs unasked what would ask.
+    `stamp` is the store's after the last write of this conversation, None before it."""
 
     def __init__(
         self,
@@ -94,6 +95,7 @@ class Conversation:
         self.engine = engine
         self.approve: Approve | None = None
         self.unsaved = ""
+        self.stamp: Any = None
         self.save_error: OSError | SessionError | None = None
         self._store = store
         self._writer = writer
@@ -199,7 +201,7 @@ class Conversation:
 
     async def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         writer = await self._open()
-        await self._worker.run(lambda: writer.edit(title=title, metadata=metadata))
+        await self._write(lambda: writer.edit(title=title, metadata=metadata))
         self.session.metadata = dict(writer.header.metadata)
 
     async def load_whole(self) -> list[Message]:
@@ -267,7 +269,7 @@ class Conversation:
         writer = await self._open()
         pending = self._pending
         if pending:
-            await self._worker.run(lambda: writer.append(pending))
+            await self._write(lambda: writer.append(pending))
             self.session.last_activity = local_time(writer.header.updated_at)
         self._saved_all()
         return self._said()
@@ -279,10 +281,17 @@ class Conversation:
         """On disk first, then in memory: neither is ever at odds with the other."""
         if self._first + self._stored:
             writer = await self._open()
-            await self._worker.run(lambda: writer.replace(messages, reason))
+            await self._write(lambda: writer.replace(messages, reason))
         self.session.messages[:] = messages
         self.session.context_start = 0
         self._saved_all()
+
+    async def _write(self, call: Callable[[], None]) -> None:
+        def write() -> None:
+            call()
+            self.stamp = self._store.stamp(self.session_id)
+
+        await self._worker.run(write)
 
     async def _open(self) -> SessionWriter:
         if self._writer is None:
@@ -300,7 +309,7 @@ class Conversation:
         facts = {key: value for key, value in told.items() if value is not None}
         if facts != known:
             try:
-                await self._worker.run(lambda: writer.edit(metadata=facts))
+                await self._write(lambda: writer.edit(metadata=facts))
             except OSError as error:  # the conversation matters more than its header
                 return [Notice(f"The session's header could not be updated: {save_problem(error)}.")]
         self.session.metadata.update(facts)

@@ -164,9 +164,9 @@ class SessionManager:
             writer.replace(messages, reason)
         self._seen.note(session_id, self.store.stamp(session_id), messages, None if known is None else equal)
 
-    def note_seen(self, session_id: str, messages: Sequence[Mapping[str, Any]]) -> None:
-        """What is stored now is this: nobody else wrote since the caller opened it."""
-        self._seen.note(session_id, self.store.stamp(session_id), messages)
+    def note_seen(self, session_id: str, stamp: Any, messages: Sequence[Mapping[str, Any]]) -> None:
+        """What was stored when the store's stamp was this; None: nothing was."""
+        self._seen.note(session_id, stamp, messages)
 
     def changed_elsewhere(self, session_id: str) -> bool:
         """Whether the file is another than the one this process last saw (never looked: False)."""

@@ -42,9 +42,7 @@ class Seen:
             return session_id in self._fingerprints and self._fingerprints[session_id] == _fingerprint(messages)
         return len(known) == len(messages) and common_start(known, messages) == len(known)
 
-    def note(
-        self, session_id: str, stamp: Any, messages: Sequence[Mapping[str, Any]], same: int | None = None
-    ) -> None:
+    def note(self, session_id: str, stamp: Any, messages: Sequence[Mapping[str, Any]], same: int | None = None) -> None:
         """Messages equal to those known already, the first `same` (None: compared here), are not copied again."""
         self._stamps[session_id] = stamp
         known = self._messages.pop(session_id, [])

@@ -247,9 +247,7 @@ def test_a_process_that_never_looked_writes_nothing_when_all_is_the_same(sm):
 
 def test_a_held_session_is_refused_within_a_second_and_names_the_holder(sm):
     sm.save_session("x", TWO)
-    code = (
-        "w = sm.store.open('x'); print('held', flush=True); sys.stdin.read()"  # until our end of the pipe closes
-    )
+    code = "w = sm.store.open('x'); print('held', flush=True); sys.stdin.read()"  # until our end of the pipe closes
     program = f"import sys\nfrom scratchy import SessionManager\nsm = SessionManager({sm.store.folder!r})\n{code}"
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -310,7 +308,6 @@ def test_what_cannot_be_read_is_never_touched_and_the_others_go_on(sm, bytes_, e
 
 def test_a_file_of_another_form_is_loaded_and_saved_without_a_conflict(sm):
     folder = Path(sm.store.folder)
-    folder.mkdir(parents=True)
     old = {"session_id": "x", "created_at": "2025-11-22T20:30:15", "messages": TWO}
     (folder / "x_chat.toon").write_text(json.dumps(old))
     assert sm.load_session("x") == TWO
