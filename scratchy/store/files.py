@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,7 +86,7 @@ class FileStore:
 
     def load(self, session_id: str) -> tuple[Header, list[Message]]:
         content = self._place.load(self._place.find(check_id(session_id)), session_id)
-        return replace(content.header, session_id=session_id), content.messages
+        return content.header._replace(session_id=session_id), content.messages
 
     def header(self, session_id: str) -> tuple[Header, int]:
         path = self._place.find(check_id(session_id))
@@ -95,7 +94,7 @@ class FileStore:
         if header.session_id not in (session_id, ""):
             text = f"Session '{session_id}' cannot be read: the header of {path} names '{header.session_id}'."
             raise SessionCorruptedError(session_id, text)
-        return replace(header, session_id=session_id), count
+        return header._replace(session_id=session_id), count
 
     def tail(self, session_id: str, count: int, before: int | None = None) -> tuple[int, list[Message]]:
         return self._place.tail(self._place.find(check_id(session_id)), session_id, count, before)
@@ -156,7 +155,7 @@ class FileStore:
         with suppress(FileNotFoundError):
             self._disk.unlink(temporary)
         try:
-            file.write_copy(temporary, replace(header, session_id=new_id))
+            file.write_copy(temporary, header._replace(session_id=new_id))
             link_or_copy(self._disk, temporary, place.path(file_name(new_id)))
         except FileExistsError:
             raise SessionExistsError(new_id, f"Session '{new_id}' exists already; choose another id.") from None

@@ -54,7 +54,7 @@ class MemoryStore:
             if session is None or not (session.stored or create):
                 if create is None:
                     raise SessionNotFoundError(session_id)
-                session = _Session(replace(create, session_id=session_id, version=VERSION), [])
+                session = _Session(create._replace(session_id=session_id, version=VERSION), [])
                 self._sessions[session_id] = session
             return MemoryWriter(self, session)
 
@@ -101,7 +101,7 @@ class MemoryStore:
             session = self._stored(session_id)
             if self.exists(new_id):
                 raise SessionExistsError(new_id, f"Session '{new_id}' exists already; choose another id.")
-            renamed = replace(session, header=replace(session.header, session_id=new_id), items=list(session.items))
+            renamed = replace(session, header=session.header._replace(session_id=new_id), items=list(session.items))
             self._put(new_id, renamed)
             self._discard(session_id, "renamed")
 
@@ -121,7 +121,7 @@ class MemoryStore:
             session_id = check_id(new_id if new_id is not None else entry.session_id)
             if self.exists(session_id):
                 self._discard(session_id, "replaced")
-            self._put(session_id, replace(session, header=replace(session.header, session_id=session_id)))
+            self._put(session_id, replace(session, header=session.header._replace(session_id=session_id)))
             del self._trash[name]
             return session_id
 
@@ -194,7 +194,7 @@ class MemoryWriter:
         self._check()
         items = [encode_items([message]) for message in messages]
         if items or not self._session.stored:
-            header = replace(self.header, updated_at=self._store.time())
+            header = self.header._replace(updated_at=self._store.time())
             self._store.write(self._session, header, [*self._session.items, *items])
 
     def replace(self, messages: Sequence[Mapping[str, Any]], reason: str) -> None:
@@ -202,15 +202,15 @@ class MemoryWriter:
         items = [encode_items([message]) for message in messages]
         if self._session.items:
             self._store.keep(self._session, reason)
-        self._store.write(self._session, replace(self.header, updated_at=self._store.time()), items)
+        self._store.write(self._session, self.header._replace(updated_at=self._store.time()), items)
 
     def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         self._check()
         header = self.header
         if title is not None:
-            header = replace(header, title=plain(title))
+            header = header._replace(title=plain(title))
         if metadata is not None:
-            header = replace(header, metadata=plain(metadata))
+            header = header._replace(metadata=plain(metadata))
         if not self._session.stored:
             self._session.header = header
         elif header != self.header:

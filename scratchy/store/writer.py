@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from scratchy.core.errors import SessionCorruptedError, SessionNotFoundError
@@ -76,7 +75,7 @@ class SessionFile:
     def begin(self, header: Header) -> None:
         """The header that a session which is not stored yet will have."""
         if self._handle is None and self._header is None:
-            self._header = replace(header, session_id=self.session_id, version=VERSION)
+            self._header = header._replace(session_id=self.session_id, version=VERSION)
 
     # --- Opening
 
@@ -153,7 +152,7 @@ class SessionFile:
 
     def _convert(self, content: Content) -> None:
         """A file of another form is written anew in ours, once; its bytes go to the trash."""
-        header = replace(content.header, session_id=self.session_id)
+        header = content.header._replace(session_id=self.session_id)
         items = encode_items(content.messages, strict=False)
         self._rewrite(header, items, len(content.messages), keep="converted")
         self.notices.append(
@@ -183,7 +182,7 @@ class SessionFile:
         self._ready()
         if self._lost:
             raise self._loss()
-        header = replace(self.header, updated_at=self._place.now())
+        header = self.header._replace(updated_at=self._place.now())
         handle, count = self._handle, self.count + len(messages)
         in_place = self._trusted and self._head.body <= HEAD and count <= _MOST
         if handle is None or not in_place:
@@ -229,7 +228,7 @@ class SessionFile:
     def replace(self, messages: Sequence[Mapping[str, Any]], reason: str) -> None:
         data = encode_items(messages)
         self._ready()
-        header = replace(self.header, updated_at=self._place.now())
+        header = self.header._replace(updated_at=self._place.now())
         keep = reason if self.count and not self._lost else None
         self._rewrite(header, data, len(messages), keep=keep)
         self._lost = False
@@ -237,9 +236,9 @@ class SessionFile:
     def edit(self, title: str | None, metadata: Mapping[str, Any] | None) -> None:
         header = self.header
         if title is not None:
-            header = replace(header, title=plain(title))
+            header = header._replace(title=plain(title))
         if metadata is not None:
-            header = replace(header, metadata=plain(metadata))
+            header = header._replace(metadata=plain(metadata))
         if self._handle is None:
             self._header = header
         elif header != self._header or not self._trusted:
@@ -268,7 +267,7 @@ class SessionFile:
 
     def _fill(self, handle: int, header: Header, data: bytes, count: int, copied: bool) -> tuple[Head, int]:
         if not is_stamp(header.updated_at):  # of a file that others wrote
-            header = replace(header, updated_at=self._place.now())
+            header = header._replace(updated_at=self._place.now())
         start = encode_header(header, count)
         at = write_all(self._disk, handle, start, 0)
         if copied and self._handle is not None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from scratchy.commands import Desk, Outcome
@@ -16,16 +15,14 @@ def _no_resume_line(session_id: str) -> str:
     return ""
 
 
-@dataclass(frozen=True)
-class Commands:
+class Commands(NamedTuple):
     """The slash commands: `dispatch(desk, line, busy=…)` and their names."""
 
     dispatch: Dispatch
     names: Callable[[], Sequence[str]]
 
 
-@dataclass(frozen=True)
-class Boot:
+class Boot(NamedTuple):
     """`make_desk` is called once, after the first prompt is drawn; its argument prints a line above the prompt at any
     time, from any thread. `resume_line(id)` is the shell line shown at the end ("": none). `marks` stand in the prompt.
     `commands` None: those of scratchy.commands, imported after the first prompt."""
@@ -36,5 +33,5 @@ class Boot:
     history_file: str | None = None
     marks: str = ""
     first_line: str | None = None
-    resume_line: Callable[[str], str] = field(default=_no_resume_line)
+    resume_line: Callable[[str], str] = _no_resume_line
     commands: Commands | None = None

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from prompt_toolkit.application import in_terminal
 from prompt_toolkit.filters import Condition, has_focus, is_searching
@@ -28,8 +28,7 @@ _AHEAD = 0.05
 """Seconds after the first paint in which a line feed is an Enter: it was typed when the terminal was still cooked."""
 
 
-@dataclass(frozen=True)
-class Actions:
+class Actions(NamedTuple):
     """What the keys need of the program. `busy`: a turn runs."""
 
     send: Callable[[str], None]

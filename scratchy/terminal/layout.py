@@ -4,7 +4,6 @@ Not here: when it is drawn (screen) and who fills it (turns, approve, repl).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from prompt_toolkit.utils import get_cwidth
 
@@ -19,29 +18,41 @@ QUEUE_ROWS = 3
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
-@dataclass
 class Running:
     """A tool call on its way; `output` is the end of what it printed."""
 
-    name: str
-    summary: str
-    output: str = ""
+    def __init__(self, name: str, summary: str, output: str = "") -> None:
+        self.name = name
+        self.summary = summary
+        self.output = output
 
 
-@dataclass
 class Live:
     """What stands above the input. `since` is the start of the work on a monotonic clock, None when nothing works;
     `wait_until` the end of a pause before a retry."""
 
-    tail: str = ""
-    status: str = ""
-    since: float | None = None
-    wait_until: float | None = None
-    running: dict[str, Running] = field(default_factory=dict[str, Running])
-    queue: Sequence[str] = ()
-    unsaved: str = ""
-    note: str = ""
-    question: str = ""
+    def __init__(  # noqa: PLR0913 - one parameter a field
+        self,
+        *,
+        tail: str = "",
+        status: str = "",
+        since: float | None = None,
+        wait_until: float | None = None,
+        running: dict[str, Running] | None = None,
+        queue: Sequence[str] = (),
+        unsaved: str = "",
+        note: str = "",
+        question: str = "",
+    ) -> None:
+        self.tail = tail
+        self.status = status
+        self.since = since
+        self.wait_until = wait_until
+        self.running = {} if running is None else running
+        self.queue = queue
+        self.unsaved = unsaved
+        self.note = note
+        self.question = question
 
 
 def rows(live: Live, now: float, width: int, height: int) -> list[Row]:
