@@ -139,7 +139,8 @@ class Desk:
             self._choice = Choice(provider, "chosen with /model", compose.endpoint_of(url), wanted=model)
         return self._choice
 
-    # -- moving between sessions: the new one is open before the current one is let go
+    # -- moving between sessions: the new one is open before the current one is let go, and the current one stays where
+    # what is not saved yet cannot be saved (OSError or SessionError)
 
     async def new(self, session_id: str | None) -> None:
         """Raises: SessionExistsError when it is stored already."""
@@ -148,12 +149,14 @@ class Desk:
             raise SessionExistsError(
                 session_id, f"Session '{session_id}' exists already. `/resume {session_id}` opens it."
             )
+        await self.conversation.settle()
         await self._move_to(open_session(self.manager.store, session_id))
 
     async def resume(self, session_id: str) -> None:
         """Raises: SessionNotFoundError, and what opening raises; the current session stays current then."""
         if session_id == self.conversation.session_id:
             return
+        await self.conversation.settle()
         await self._move_to(open_session(self.manager.store, session_id, create=session_id in self._empty))
 
     async def rename(self, new_id: str) -> None:
@@ -196,8 +199,8 @@ class Desk:
         current = self.conversation.session_id == session_id
         if not any(entry.session_id == session_id for entry in self.manager.trash()):
             raise SessionNotFoundError(session_id, f"The trash holds nothing of session '{session_id}'.")
+        await self.conversation.settle()
         if current:
-            await self.conversation.settle()
             await self.conversation.close()
         try:
             self.manager.restore(session_id)
@@ -226,14 +229,7 @@ class Desk:
     # -- inside
 
     async def _move_to(self, opened: Opened) -> None:
-        """Raises: OSError or SessionError when what is not saved yet cannot be saved; the old one stays current."""
         old = self.conversation
-        try:
-            await old.settle()
-        except BaseException:
-            if opened.writer is not None:
-                opened.writer.close()
-            raise
         if old.writer is None or not old.writer.count:
             self._empty[old.session_id] = old.session
         self._take(opened)

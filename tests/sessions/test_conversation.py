@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 from sessionbench import (
-    SYSTEM, FullDisk, answer, calling, converse, desk_in, files, run, script, scripted, take, texts, user,
+    SYSTEM,
+    FullDisk,
+    answer,
+    calling,
+    converse,
+    desk_in,
+    files,
+    run,
+    script,
+    scripted,
+    take,
+    texts,
+    user,
 )  # fmt: skip
 
 from scratchy import MemoryStore
