@@ -3,6 +3,7 @@
 Not here: what a face does. The only thing decided here is which one runs, and how an error becomes an exit code.
 """
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 def main() -> NoReturn:
     """The console script: run, and turn what went wrong into a sentence and an exit code."""
+    gc.set_threshold(50_000, 20, 50)  # looking for garbage, which a start hardly makes, takes a tenth of it
     sys.exit(run(sys.argv[1:]))
 
 

@@ -3,9 +3,9 @@
 Pure, like `toonfile`. Such a file has no uncommitted tail: it is read whole and strictly, or it is damaged.
 """
 
-import json
 import re
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
 import toons
@@ -13,7 +13,7 @@ import toons
 from scratchy.core.stored import Header
 from scratchy.store.toonfile import DamageError, FutureError, check_items, make_header, plain
 
-_VERSION = re.compile(rb'^\s*"?version"?: *([0-9]{1,9}),?\r?$', re.MULTILINE)
+_VERSION = rb'(?m)^\s*"?version"?: *([0-9]{1,9}),?\r?$'
 
 
 def decode_foreign(data: bytes, changed: float) -> tuple[Header, list[dict[str, Any]]]:
@@ -24,7 +24,7 @@ def decode_foreign(data: bytes, changed: float) -> tuple[Header, list[dict[str, 
     try:
         document = _decode(data)
     except DamageError:
-        found = _VERSION.search(data[:4096])
+        found = re.search(_VERSION, data[:4096])
         if found and int(found[1]) > 1:
             raise FutureError(f"made by a newer Scratchy (version {int(found[1])})") from None
         raise
@@ -51,12 +51,13 @@ def _decode(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise DamageError("bytes that are no UTF-8", error.start) from None
     looks_json = text.lstrip()[:1] in ("{", "[")
+    json = import_module("json")  # only for such a file: this module is on the way to the prompt
     try:
         if looks_json:
             return plain(json.loads(text))
     except (ValueError, RecursionError) as error:
         if text.lstrip().startswith("{"):
-            place = error.pos if isinstance(error, json.JSONDecodeError) else 0
+            place: int = getattr(error, "pos", 0)
             raise DamageError(f"it is no JSON ({error})", len(text[:place].encode())) from None
     try:
         return toons.loads(text)

@@ -3,9 +3,10 @@
 A file that cannot be read or written is no error: then only this window remembers.
 """
 
-import json
 import os
 from collections.abc import AsyncGenerator, Iterable
+from importlib import import_module
+from typing import Any
 
 from prompt_toolkit.history import History
 
@@ -58,7 +59,7 @@ class FileHistory(History):
         try:
             handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                os.write(handle, json.dumps(string).encode() + b"\n")
+                os.write(handle, _json().dumps(string).encode() + b"\n")
             finally:
                 os.close(handle)
         except OSError:
@@ -73,9 +74,14 @@ class FileHistory(History):
             return 0
 
 
+def _json() -> Any:
+    """Only where there is a line to read or write: this module is on the way to the prompt."""
+    return import_module("json")
+
+
 def _decoded(line: bytes) -> str:
     try:
-        entry = json.loads(line)
+        entry = _json().loads(line)
     except ValueError:
         return ""
     return entry if isinstance(entry, str) else ""

@@ -4,7 +4,7 @@ import re
 
 _LINES = 8
 _CHARACTERS = 1500
-_MARK = re.compile(r"\[Pasted #(\d+), \d+ (?:lines?|characters)\]")
+_MARK = r"\[Pasted #(\d+), \d+ (?:lines?|characters)\]"
 
 
 class Pastes:
@@ -24,7 +24,7 @@ class Pastes:
 
     def expanded(self, line: str) -> str:
         """`line` with each mark of this window replaced by what was pasted; others are text."""
-        return _MARK.sub(self._text, line)
+        return re.sub(_MARK, self._text, line)
 
     def _text(self, found: re.Match[str]) -> str:
         number = int(found[1])
