@@ -64,6 +64,8 @@ class _OneShot:
             again = isinstance(error, SessionLockedError) or getattr(error, "retryable", False)
             kept = " Your message is kept." if desk.conversation.session.messages[1:] else ""
             code = self._failed(desk, f"{error}{kept}", 75 if again else 1)
+        except BrokenPipeError:  # nobody reads stdout any more
+            raise
         except OSError as error:
             code = self._failed(desk, f"not saved: {save_problem(error)}; nothing was sent.", 1)
         except Exception as error:
