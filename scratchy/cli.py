@@ -92,7 +92,7 @@ def exit_code(error: Exception) -> int:
 
 def rewritten(arguments: list[str]) -> list[str]:
     """A bare `-r` or `-p`, at the end or before another flag, takes its empty value: Typer cannot say that."""
-    pairs = zip(arguments, [*arguments[1:], "-"], strict=True)
+    pairs = zip(arguments, [*arguments[1:], "-"], strict=False)
     return [BARE[word] if word in BARE and following.startswith("-") else word for word, following in pairs]
 
 

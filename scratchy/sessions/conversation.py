@@ -29,6 +29,7 @@ CHARS_PER_TOKEN = 4
 UNKNOWN_WINDOW = 256_000  # tokens; what is loaded of a long session when the provider does not tell its window
 
 log = logging.getLogger("scratchy.sessions")
+logging.getLogger("scratchy").addHandler(logging.NullHandler())  # silent unless somebody listens, the screen is in use
 
 
 class SystemClock:
