@@ -181,7 +181,7 @@ def _named(config: "Config", by_flag: bool) -> _Named:
     """`provider/model` is split, a base URL or a GGUF tells its kind. Raises: ConfigError for an unknown provider."""
 
     def said(key: str) -> str | None:
-        return getattr(config, key) if config.by_flag(key) == by_flag else None
+        return config.files.get(key) if not by_flag else getattr(config, key) if config.by_flag(key) else None
 
     name, model, base_url = said("provider"), said("model"), said("base_url")
     source = config.sources.get("provider" if name else "base_url" if base_url else "model", "")
@@ -210,8 +210,8 @@ async def choose_provider(
     api_key: str | None = None, environ: Mapping[str, str] = os.environ,
 ) -> Choice:  # fmt: skip
     """Flag, else the session's own choice, else the config, else what is found: keys, a local Ollama, the model in the
-    box. `session` is the session's metadata, `machine` this machine's id. `by_program`: no person is there to choose, so
-    another server on this machine is taken as it is.
+    box. `session` is the session's metadata, `machine` this machine's id. `by_program`: no person is there to choose,
+    so another server on this machine is taken as it is.
 
     Raises: ProviderUnavailableError when there is none; ConfigError when the choice cannot be used, or when the session
     was held with another server than today's and nobody said that this one may have it.

@@ -24,7 +24,8 @@ TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 class Config(NamedTuple):
-    """`sources` tells where each set value came from ("flag", a variable's name, a file's path)."""
+    """`sources` tells where each set value came from ("flag", a variable's name, a file's path); `files` holds what
+    files and environment set, also where a flag won."""
 
     folder: Path
     sessions_dir: Path
@@ -38,6 +39,7 @@ class Config(NamedTuple):
     verbose: bool = False
     max_steps: int = 50
     sources: Mapping[str, str] = {}
+    files: Mapping[str, Any] = {}
     notices: tuple[str, ...] = ()
     untrusted: Mapping[str, Any] = {}
 
@@ -121,9 +123,10 @@ def load(
     _take(values, sources, {key: value for key, value in found.items() if key not in untrusted}, str(project))
     for key, (variable, value) in _from_environment(environ).items():
         _take(values, sources, {key: value}, variable)
+    files = dict(values)
     _take(values, sources, {key: value for key, value in flags.items() if value is not None}, "flag")
     values["sessions_dir"] = _folder(values.get("sessions_dir") or _own_sessions_dir())
-    return Config(folder=folder, sources=sources, notices=tuple(notices), untrusted=untrusted, **values)
+    return Config(folder=folder, sources=sources, files=files, notices=tuple(notices), untrusted=untrusted, **values)
 
 
 def _take(values: dict[str, Any], sources: dict[str, str], layer: Mapping[str, Any], source: str) -> None:

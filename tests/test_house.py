@@ -24,6 +24,7 @@ ALLOWED = {
     "interchange": {"core"},
     "compose": {
         "config", "knowledge", "scratchpad", "permissions", "providers", "tools", "store", "interchange", "core",
+        "system",
     },
     "sessions": {"compose", "scratchpad", "core"},
     "agent": {"sessions", "compose", "config", "core", "scratchpad"},
