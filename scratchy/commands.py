@@ -248,7 +248,7 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
         return Outcome(entry)
     only_reads = entry.reads or (entry.run is model and not rest.strip())
     if busy and not only_reads:
-        return Outcome(f"/{entry.name} waits until the turn is over (Esc interrupts it).")
+        return Outcome(f"/{entry.name} was not run: not in the middle of a turn. Type it again when the turn is over.")
     try:
         work = entry.run(desk, rest.strip())
         return await (work if entry.reads or entry.run is model else finished(work))  # no change is left half done

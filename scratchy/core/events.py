@@ -80,10 +80,13 @@ class ToolOutput:
 
 @dataclass(frozen=True, slots=True)
 class ToolFinished:
-    """`output` is what the model gets (clipped, or a scratchpad reference); `display` is for the person."""
+    """`output` is what the model gets (clipped, or a scratchpad reference); `display` is for the person. `ran` False:
+    the call was refused, by the person or because it cannot run; `output` says why. `summary` as in `ToolStarted`."""
 
     call: ToolCall
     name: str
+    summary: str
+    ran: bool
     output: str
     display: str
     is_error: bool

@@ -143,9 +143,9 @@ class _Turn:
     async def handle(self, call: ToolCall, *, cut_short: bool) -> AsyncGenerator[Event, None]:
         """Check one call, ask for approval where needed, run it, put its result into the session."""
         verdict = Refuse(ToolResult(CUT_SHORT, is_error=True)) if cut_short else self._tools.check(call)
-        started = self._clock.monotonic()
+        started, name = self._clock.monotonic(), call["function"]["name"]
+        summary = call["function"]["arguments"] if isinstance(verdict, Refuse) else verdict.summary
         if isinstance(verdict, Ask) and self._settings.approve is not None:
-            name = call["function"]["name"]
             request = ApprovalRequested(call, name, verdict.arguments, verdict.preview, verdict.scope)
             yield request
             verdict = self._judge(call, verdict, await self._settings.approve(request))
@@ -155,7 +155,7 @@ class _Turn:
             outcome = verdict.result
         else:
             self._running = call["id"]
-            yield ToolStarted(call, call["function"]["name"], verdict.arguments, verdict.summary)
+            yield ToolStarted(call, name, verdict.arguments, summary)
             async with aclosing(self._tools.run(call)) as items:
                 async for item in items:
                     if isinstance(item, ToolOutput):
@@ -163,8 +163,11 @@ class _Turn:
                     else:
                         outcome = item
             self._running = None
-        for event in self._finish_call(call, outcome, started):
-            yield event
+        added = self._add(result(call["id"], name, outcome.output, is_error=outcome.is_error), None)
+        display, ran = outcome.display or outcome.output, not isinstance(verdict, Refuse)
+        took = self._since(started)
+        yield ToolFinished(call, name, summary, ran, outcome.output, display, outcome.is_error, took)
+        yield added
 
     def _judge(self, call: ToolCall, verdict: Ask, approval: Approval) -> Verdict:
         if not approval.allowed:
@@ -202,14 +205,6 @@ class _Turn:
             started,
         )
         return True
-
-    def _finish_call(self, call: ToolCall, outcome: ToolResult, started: float) -> list[Event]:
-        name = call["function"]["name"]
-        message = result(call["id"], name, outcome.output, is_error=outcome.is_error)
-        added = self._add(message, None)
-        display = outcome.display or outcome.output
-        finished = ToolFinished(call, name, outcome.output, display, outcome.is_error, self._since(started))
-        return [finished, added]
 
     def _add(self, message: Message, started: float | None) -> MessageAdded:
         message["ts"] = _stamp(self._clock)

@@ -4,6 +4,7 @@ Not here: its turns (conversation.py), the choice of another session when this o
 """
 
 import errno
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ def open_session(store: "Store", session_id: str, *, create: bool = True) -> Ope
     writer, read_only = None, None
     try:
         writer = store.open(session_id, create=Header(session_id, now, now) if create else None)
+        resumed = store.exists(session_id)  # another process may have made it before it let go of the lock
     except OSError as error:
         if error.errno not in READ_ONLY:
             raise
@@ -78,7 +80,7 @@ def open_session(store: "Store", session_id: str, *, create: bool = True) -> Ope
 
 
 def made_id(store: "Store") -> str:
-    """An id that no stored session has: the date and time, numbered where that is taken."""
-    base = time.strftime("chat-%Y%m%d-%H%M%S")
-    numbered = (base if number == 1 else f"{base}-{number}" for number in range(1, 1_000_000))
-    return next(made for made in numbered if not store.exists(made))
+    """An id that no stored session has, nor one that another process makes in the same second."""
+    while store.exists(made := f"{time.strftime('chat-%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"):
+        pass
+    return made

@@ -64,7 +64,7 @@ def rows(live: Live, now: float, width: int, height: int) -> list[Row]:
 
 
 def _status(live: Live, now: float, width: int) -> list[Row]:
-    if live.since is None:
+    if live.since is None or live.question:  # at a question nothing works: the person is waited for
         return []
     frame = _FRAMES[int(now * 8) % len(_FRAMES)]
     status = one_line(live.status)

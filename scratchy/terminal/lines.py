@@ -4,10 +4,15 @@ All take text as a model or tool wrote it and make it harmless. Not here: Markdo
 """
 
 import os
+import re
+
+from prompt_toolkit.utils import get_cwidth
 
 from scratchy.core.text import clean, reveal
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
+_SECOND_COLUMN = re.compile(r"\s*\S.*?\s{2,}(?=\S)|\s*\S+:\s(?=\S)")
+_WORD = re.compile(r"\s*\S+\s*")
 COLOURED = not os.environ.get("NO_COLOR")
 
 
@@ -51,15 +56,48 @@ def duration(milliseconds: int) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-def tool_line(name: str, summary: str, is_error: bool, milliseconds: int | None) -> str:
+def folded(text: str, width: int) -> str:
+    """`text` with its long lines broken between words; what follows hangs below the line's own second column."""
+    return "\n".join(part for line in text.split("\n") for part in _folded_line(line, width))
+
+
+def _folded_line(line: str, width: int) -> list[str]:
+    if get_cwidth(line) <= width:
+        return [line]
+    column = _SECOND_COLUMN.match(line)
+    hang = get_cwidth(column[0]) if column and get_cwidth(column[0]) <= width // 2 else 2
+    out: list[str] = []
+    row = ""
+    for word in _WORD.findall(line):
+        if row.strip() and get_cwidth(row + word.rstrip()) > width:
+            out.append(row.rstrip())
+            row = " " * hang + word.lstrip()
+        else:
+            row += word
+    return [*out, row.rstrip()]
+
+
+def tool_end(ran: bool, is_error: bool, milliseconds: int | None) -> str:
+    """How a call ended: `12 ms`, `failed · 12 ms`, `not run`."""
+    if not ran:
+        return "not run"
+    words = ["failed"] if is_error else []
+    return " · ".join([*words, duration(milliseconds)] if milliseconds is not None else words)
+
+
+def first_line(text: str) -> str:
+    """The first line of a result that says something, on one line of bounded length."""
+    line = next((line for line in text.split("\n") if line.strip()), "")
+    return one_line(line)[:300]
+
+
+def tool_line(name: str, summary: str, is_error: bool, end: str) -> str:
     """A finished tool call: `✓ read_file notes.txt · 12 ms`."""
     what = one_line(name)
     rest = one_line(summary)
     rest = rest.removeprefix(what).lstrip() if rest.startswith(f"{what} ") else rest
     mark = paint("✗", RED) if is_error else paint("✓", GREEN)
-    end = ["failed"] if is_error else []
-    end += [duration(milliseconds)] if milliseconds is not None else []
-    return f"{mark} {paint(what, BOLD)} {rest} {paint('· ' + ' · '.join(end), DIM) if end else ''}".rstrip() + "\n"
+    return f"{mark} {paint(what, BOLD)} {rest} {paint(f'· {end}', DIM) if end else ''}".rstrip() + "\n"
 
 
 def approval_lines(name: str, preview: str) -> str:

@@ -34,7 +34,7 @@ from scratchy.sessions.conversation import save_problem
 from scratchy.sessions.desk import Desk
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LineInput
-from scratchy.terminal.lines import duration, one_line
+from scratchy.terminal.lines import duration, first_line, one_line
 from scratchy.terminal.splitter import Splitter
 
 log = logging.getLogger("scratchy.plain")
@@ -203,9 +203,11 @@ class TurnText:
                 self.end()
             case ToolStarted(name=name, summary=summary):
                 self._line(f"→ {one_line(name)}: {one_line(summary)[:300]}")
-            case ToolFinished(name=name, is_error=is_error, display=display, duration_ms=duration_ms):
-                first = one_line(display)[:200]
-                self._line(f"{'✗ failed' if is_error else '✓ done'} ({duration(duration_ms)}): {first}")
+            case ToolFinished(name=name, ran=False):
+                self._line(f"✗ {one_line(name)} was not run: {first_line(event.output)}")
+            case ToolFinished(is_error=is_error):
+                end = f"{'✗ failed' if is_error else '✓ done'} ({duration(event.duration_ms)})"
+                self._line(f"{end}: {first_line(event.display)}")
             case _:
                 self._notice(event)
 

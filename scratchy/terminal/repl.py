@@ -24,7 +24,7 @@ from scratchy.terminal.clipboard import copy_by_program, osc52
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
-from scratchy.terminal.lines import error, notice, user_lines
+from scratchy.terminal.lines import error, folded, notice, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
 
@@ -116,10 +116,9 @@ class Repl:
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _HEAD_START)
-            show, self._commands = await asyncio.to_thread(_load, self._commands)
-            self._show = show(self._screen)
+            self._commands = self._commands or await asyncio.to_thread(_load_commands)
             self._desk = await self._boot.make_desk(self._say)
-            self._show_recent()
+            await self._show_recent()
             self._show_standing()
             while True:
                 while not self._lines:
@@ -127,6 +126,8 @@ class Repl:
                     await self._wake.wait()
                 line = self._pastes.expanded(self._lines.popleft())
                 self._screen.live.queue = list(self._lines)
+                if not line.startswith("/"):
+                    await self._loaded_show()
                 await self._run_alone(self._command(line) if line.startswith("/") else self._turn(line))
                 self._show_standing()
         except Exception as failure:
@@ -170,7 +171,7 @@ class Repl:
         await self._show_outcome(outcome)
 
     async def _turn(self, line: str) -> None:
-        conversation, screen, show = self._ready_desk().conversation, self._screen, self._ready_show()
+        conversation, screen, show = self._ready_desk().conversation, self._screen, await self._loaded_show()
         screen.write(user_lines(self._prompt(), line))
         conversation.approve = show.approve
         view = show.turn(conversation.session_id)
@@ -211,20 +212,21 @@ class Repl:
     async def _show_outcome(self, outcome: Outcome) -> None:
         screen = self._screen
         if outcome.text and outcome.markdown:
-            screen.write(self._ready_show().markdown(outcome.text))
+            screen.write((await self._loaded_show()).markdown(outcome.text))
         elif outcome.text:
-            screen.write(clean(outcome.text).removesuffix("\n") + "\n")
+            screen.write(folded(clean(outcome.text).removesuffix("\n"), screen.width) + "\n")
         if outcome.copy is not None:
             screen.control(osc52(outcome.copy))
             await asyncio.to_thread(copy_by_program, outcome.copy)
         if outcome.switched:
-            self._show_recent()
+            await self._show_recent()
         if outcome.quit:
             self._leave(0)
 
-    def _show_recent(self) -> None:
+    async def _show_recent(self) -> None:
         messages = self._ready_desk().conversation.recent(_RECENT)
-        self._screen.write(self._ready_show().recent(messages, self._session_id))
+        if any(message.get("role") != "system" for message in messages):
+            self._screen.write((await self._loaded_show()).recent(messages, self._session_id))
 
     def _show_standing(self) -> None:
         """What holds between turns: the queue, and whether the last save failed."""
@@ -363,8 +365,10 @@ class Repl:
         assert self._desk is not None
         return self._desk
 
-    def _ready_show(self) -> Show:
-        assert self._show is not None
+    async def _loaded_show(self) -> Show:
+        """With rich, and so made when there is something to show: at rest in a new session it takes no memory."""
+        if self._show is None:
+            self._show = (await asyncio.to_thread(_load_show))(self._screen)
         return self._show
 
     def _command_names(self) -> Sequence[str]:
@@ -377,15 +381,17 @@ class Repl:
         return await self._desk.model_names() if self._desk else ()
 
 
-def _load(commands: Commands | None) -> tuple[type[Show], Commands]:
-    """What is too heavy for the way to the first prompt; called in a thread, so that keys echo meanwhile."""
+def _load_commands() -> Commands:
+    """Too heavy for the way to the first prompt; loaded in a thread, as rich is, so that keys echo meanwhile."""
+    from scratchy.commands import command_names, dispatch
+
+    return Commands(dispatch, command_names)
+
+
+def _load_show() -> type[Show]:
     from scratchy.terminal.show import Show
 
-    if commands is None:
-        from scratchy.commands import command_names, dispatch
-
-        commands = Commands(dispatch, command_names)
-    return Show, commands
+    return Show
 
 
 def _reason(failure: Exception) -> str:

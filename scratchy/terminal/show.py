@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from scratchy.core.messages import Message, ToolCall, calls_of, text_of
 from scratchy.core.text import reveal
 from scratchy.terminal.approve import Approver
-from scratchy.terminal.lines import COLOURED, dimmed, header, notice, tool_line, user_lines
+from scratchy.terminal.lines import COLOURED, dimmed, header, notice, tool_end, tool_line, user_lines
 from scratchy.terminal.render import Renderer
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.splitter import Splitter
@@ -52,8 +52,8 @@ def _call_line(call: ToolCall, results: Mapping[str, Message]) -> str:
     result = results.get(call["id"])
     is_error = bool(result and result.get("is_error"))
     took = result.get("duration_ms") if result else None
-    milliseconds = took if isinstance(took, int) else None
-    return tool_line(call["function"]["name"], call["function"]["arguments"][:200], is_error, milliseconds)
+    end = tool_end(True, is_error, took if isinstance(took, int) else None)
+    return tool_line(call["function"]["name"], call["function"]["arguments"][:200], is_error, end)
 
 
 def _clipped(text: str) -> str:

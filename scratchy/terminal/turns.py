@@ -27,7 +27,7 @@ from scratchy.core.events import (
 )
 from scratchy.core.messages import Message, text_of
 from scratchy.terminal.layout import TAIL_ROWS, Running
-from scratchy.terminal.lines import approval_lines, error, header, notice, tool_line
+from scratchy.terminal.lines import approval_lines, error, first_line, header, notice, tool_end, tool_line
 from scratchy.terminal.render import Renderer
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.splitter import Block, Splitter
@@ -55,7 +55,6 @@ class TurnView:
         self._streamed = False
         self._shown = ""  # what was written last: "", "header", "text" or "lines"
         self._had_text = False
-        self._summaries: dict[str, str] = {}
         renderer.start()
         live.status, live.since = "waiting for the model", time.monotonic()
 
@@ -151,18 +150,19 @@ class TurnView:
                 self._push_line(approval_lines(name, preview))
                 self._write(float("inf"))  # all of it stands above the question
             case ToolStarted(call, name, _, summary):
-                self._summaries[call["id"]] = summary
                 self._live.running[call["id"]] = Running(name, summary)
                 self._live.status, self._live.wait_until = "working", None
             case ToolOutput(call_id, text):
                 tool = self._live.running.get(call_id)
                 if tool is not None:
                     tool.output = (tool.output + text)[-_OUTPUT_KEPT:]
-            case ToolFinished(call, name, output, display, is_error, duration_ms):
+            case ToolFinished(call, name, summary):
                 self._live.running.pop(call["id"], None)
-                summary = self._summaries.pop(call["id"], "") or call["function"]["arguments"]
-                self._push_line(tool_line(name, summary[:500], is_error, duration_ms))
-                self.last_output = display or output
+                end = tool_end(event.ran, event.is_error, event.duration_ms)
+                self._push_line(tool_line(name, summary[:500], event.is_error, end))
+                if event.is_error:
+                    self._push_line(notice(f"  {first_line(event.display)}"))
+                self.last_output = event.display or event.output
             case _:
                 pass
 

@@ -144,7 +144,7 @@ async def _tool(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
     yield ToolStarted(it, "read_file", {"file_path": "notes.txt"}, "notes.txt")
     yield ToolOutput("call_1", "line 1\nline 2\n")
     await asyncio.sleep(0.3)
-    yield ToolFinished(it, "read_file", "the output of the tool", "", False, 12)
+    yield ToolFinished(it, "read_file", "notes.txt", True, "the output of the tool", "", False, 12)
     yield StepStarted(2)
     yield TextDelta("Done.")
     yield _answer(self, "Done.")
@@ -197,7 +197,7 @@ async def _evil(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
     yield ToolStarted(it, f"na{EVIL}me", {}, f"summary {EVIL}")
     yield ToolOutput("call_1", f"live {EVIL}")
     await asyncio.sleep(0.3)
-    yield ToolFinished(it, f"na{EVIL}me", f"output {EVIL}", f"display {EVIL}", True, 5)
+    yield ToolFinished(it, f"na{EVIL}me", f"sum{EVIL}mary", True, f"output {EVIL}", f"display {EVIL}", True, 5)
     yield SaveFailed(f"reason {EVIL}")
     raise ProviderUnavailableError(f"error {EVIL}")
 

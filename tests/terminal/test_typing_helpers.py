@@ -10,7 +10,7 @@ from prompt_toolkit.document import Document
 
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.history import FileHistory
-from scratchy.terminal.lines import approval_lines, tool_line
+from scratchy.terminal.lines import approval_lines, tool_end, tool_line
 from scratchy.terminal.pastes import Pastes
 
 
@@ -94,7 +94,7 @@ def test_completion_of_commands_and_what_they_take() -> None:
 
 
 def test_a_tool_line_is_one_line_whatever_its_summary_holds() -> None:
-    line = tool_line("run\x1b[2J", "make\n\x1b]0;x\x07all", True, 61_000)
+    line = tool_line("run\x1b[2J", "make\n\x1b]0;x\x07all", True, tool_end(True, True, 61_000))
     assert line.count("\n") == 1
     assert "failed · 1 min 1 s" in line and "\x1b]" not in line and "2J" not in line
 
