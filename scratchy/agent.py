@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchy import compose, config
-from scratchy.core.events import ApprovalRequested, Event, ToolFinished, ToolStarted, TurnFinished
+from scratchy.core.events import ApprovalRequested, Event, SaveFailed, ToolFinished, ToolStarted, TurnFinished
 from scratchy.core.loop import last_text
 from scratchy.core.messages import Message, ToolSpec, text_of
 from scratchy.core.ports import Approval, Approve, Provider, SessionWriter, Tool, Toolset
@@ -76,15 +76,18 @@ class Agent:
         session changed both here and on disk; SessionLockedError; OSError when something could not be stored.
         """
         session = self.get_session(session_id)
-        reason = "stop"
+        reason, failure = "stop", None
         async with self._turn_of(session_id), self._opened(session) as conversation:
             async with aclosing(conversation.turn(message)) as events:
                 async for event in events:
                     await self._call_back(session_id, event)
+                    if isinstance(event, SaveFailed):
+                        failure = conversation.save_error
                     if isinstance(event, TurnFinished):
                         reason = event.reason
-            if conversation.save_error is not None:
-                raise conversation.save_error
+            failure = failure if reason == "error" else conversation.save_error
+            if failure is not None:
+                raise failure
         answer = STEPS_REACHED if reason == "steps" else last_text(session.messages)
         await self._callback("on_final_message", session_id, answer)
         return answer

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -10,9 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 from model_server import delta, hello, serve, sse, stream, whole
+from programs import serving
 
 from scratchy import Agent, AgentSession, MemoryStore, ScriptedProvider, SessionConflictError, SessionManager
 from scratchy.core.errors import ConfigError, ProviderError, ProviderUnavailableError, SessionCorruptedError
+from scratchy.store.disk import Disk
+from scratchy.store.files import FileStore
 
 ROOT = Path(__file__).parents[1]
 
@@ -256,6 +260,53 @@ def test_a_folder_that_is_gone_is_an_os_error_and_the_answer_stays_in_memory(sm)
     folder.with_name("moved").rename(folder)
     run(agent.chat("More"))
     assert texts(sm.load_session("default"))[1:] == ["Hello", "Hi", "More", "Yes"]
+
+
+def test_a_call_that_could_not_be_stored_is_an_error_though_the_next_save_worked(sm):
+    disk = FullDisk()
+    manager, ran = SessionManager(store=FileStore(sm.store.folder, disk=disk)), []
+
+    def full(messages, tools):
+        disk.failures = 1
+        return calling("touch")
+
+    def touch() -> str:
+        """Touch."""
+        ran.append(1)
+        return "touched"
+
+    agent = agent_of(manager, full, "Done.")
+    agent.register_tool_from_function(touch)
+    with pytest.raises(OSError, match="disk says no"):
+        run(agent.chat("Go"))
+    assert not ran and [m["role"] for m in manager.load_session("default")][-2:] == ["assistant", "tool"]
+
+
+class FullDisk(Disk):
+    """Refuses so many writes."""
+
+    failures = 0
+
+    def write(self, handle: int, data: bytes, offset: int) -> int:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(28, "the disk says no")
+        return super().write(handle, data, offset)
+
+
+def test_a_program_that_cleans_nothing_up_ends_without_a_word(sm, tmp_path):
+    code = (
+        "import asyncio\nfrom scratchy import Agent, SessionManager\n"
+        f"sm = SessionManager({sm.store.folder!r})\nagent = Agent(llm='openai', model='m', sessions=sm)\n"
+        "agent.load_default_tools()\n"
+        "for _ in range(2):\n    print(asyncio.run(agent.chat('Hello')))\n"
+    )
+    with serving(stream(*hello("Hi"))) as server:
+        env = dict(os.environ) | {"OPENAI_BASE_URL": f"{server.url}/v1", "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env=env, check=False
+        )
+    assert (done.stdout, done.stderr) == ("Hi\nHi\n", "")
 
 
 # -- waiting

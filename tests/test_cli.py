@@ -510,6 +510,21 @@ def wait_for(condition, seconds: float = 15.0) -> None:
         time.sleep(0.02)
 
 
+def test_a_bug_of_ours_is_a_sentence_and_a_log_without_the_key(home):
+    code = (
+        "import os, sys\nfrom scratchy import cli\n@cli.app.command('boom')\ndef boom() -> None:\n"
+        "    raise RuntimeError('broken with ' + os.environ['OPENAI_API_KEY'])\nsys.exit(cli.run(['boom']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=home.env | {"OPENAI_API_KEY": KEY},
+        cwd=home.work, check=False,
+    )  # fmt: skip
+    log = home.state / "debug.log"
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "RuntimeError: broken with [key]" in done.stderr
+    assert str(log) in done.stderr and "Traceback" in log.read_text() and KEY not in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600 and log.parent.stat().st_mode & 0o777 == 0o700
+
+
 # -- what it costs
 
 

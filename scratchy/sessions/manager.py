@@ -3,7 +3,7 @@
 Not here: an open conversation with its turns (conversation.py), the file format (the store).
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
@@ -16,7 +16,7 @@ from scratchy.core.ports import SessionWriter, Store
 from scratchy.core.session import AgentSession, check_message
 from scratchy.core.stored import Header, SessionInfo, TrashEntry
 from scratchy.sessions.seen import common_start, copied, seen_in
-from scratchy.sessions.times import local_time, utc_stamp
+from scratchy.sessions.times import local_texts, local_time, utc_stamp
 
 
 class SessionManager:
@@ -63,7 +63,8 @@ class SessionManager:
     def list_sessions(self) -> list[dict[str, Any]]:
         """One dict a readable session, newest activity first: `id`, `created_at` and `last_activity` (naive local
         ISO-8601), `message_count`, `title`, `size` (bytes)."""
-        return [_row(info, info.header) for info in self.store.list() if info.header is not None]
+        local_text = local_texts()
+        return [_row(info, info.header, local_text) for info in self.store.list() if info.header is not None]
 
     def session_exists(self, session_id: str) -> bool:
         """True also for a session that cannot be read."""
@@ -201,12 +202,12 @@ class SessionManager:
         return header, messages
 
 
-def _row(info: SessionInfo, header: Header) -> dict[str, Any]:
+def _row(info: SessionInfo, header: Header, local_text: Callable[[str], str]) -> dict[str, Any]:
     return {
         "id": info.session_id,
         "title": header.title,
-        "created_at": local_time(header.created_at).isoformat(),
-        "last_activity": local_time(header.updated_at).isoformat(),
+        "created_at": local_text(header.created_at),
+        "last_activity": local_text(header.updated_at),
         "message_count": info.count,
         "size": info.size,
         "metadata": copied(dict(header.metadata)),
