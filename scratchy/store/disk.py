@@ -4,6 +4,8 @@ No policy lives here: which call comes when, and what a failure means, is decide
 """
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scratchy.system import SAFE_OPEN, make_private, make_private_folder, read_at, sync_data, sync_names, write_at
@@ -17,12 +19,12 @@ class Disk:
     def open(self, path: str, flags: int) -> int:
         """A descriptor that no link led to and no child inherits; a file that is made here is 0600."""
         handle = os.open(path, flags | SAFE_OPEN, 0o600)
-        if flags & os.O_CREAT:
-            try:
+        try:
+            if flags & os.O_CREAT and os.fstat(handle).st_mode & 0o777 != 0o600:
                 make_private(handle)
-            except OSError:
-                os.close(handle)
-                raise
+        except OSError:
+            os.close(handle)
+            raise
         return handle
 
     def close(self, handle: int) -> None:
@@ -74,6 +76,17 @@ class Disk:
 
     def sync_folder(self, path: str) -> None:
         sync_names(Path(path))
+
+
+@contextmanager
+def naming(path: str) -> Generator[None, None, None]:
+    """An OSError of the block that names no file names this one: a call on a descriptor knows none."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = path
+        raise
 
 
 def write_all(disk: Disk, handle: int, data: bytes, offset: int) -> int:

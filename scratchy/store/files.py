@@ -1,8 +1,8 @@
 """`FileStore`: a folder of sessions, one file each. The store port, put together from the other files here."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,12 +15,12 @@ from scratchy.core.errors import (
 )
 from scratchy.core.messages import Message
 from scratchy.core.stored import Header, SessionInfo, TrashEntry
-from scratchy.store.disk import Disk
-from scratchy.store.foreign import utc_text
+from scratchy.store.disk import Disk, naming
+from scratchy.store.foreign import time_text
 from scratchy.store.ids import SUFFIX, check_id, decode_id, encode_id, file_name, is_plain
 from scratchy.store.lock import Lock, acquire, locked, look, release
 from scratchy.store.place import Place, open_file, read_header, read_row
-from scratchy.store.trash import Trash, link_or_copy
+from scratchy.store.trash import Trash, name_anew
 from scratchy.store.writer import SessionFile
 
 
@@ -50,7 +50,7 @@ class FileStore:
         self._disk.make_folder(self._place.folder)
         lock = acquire(self._disk, self._place.lock_path(session_id), session_id, self._place.now())
         try:
-            with lock.mutex:
+            with lock.mutex, naming(self._place.find(session_id)):
                 file = self._file(lock, session_id)
                 if not file.exists:
                     if create is None:
@@ -140,7 +140,8 @@ class FileStore:
             file = self._file(locks[session_id], session_id)
             if not file.exists:
                 raise SessionNotFoundError(session_id)
-            self._write_as(file, new_id, file.header)
+            file.append([])  # whole and as it is known here, should another program have changed it
+            self._write_as(file, new_id)
             for name, shape in place.beside(session_id):
                 self._disk.rename(place.path(name), place.path(shape.replace("\0", encode_id(new_id))))
             self._disk.sync_folder(place.folder)
@@ -148,15 +149,15 @@ class FileStore:
             file.forget()
             self._drop_lock(session_id)
 
-    def _write_as(self, file: SessionFile, new_id: str, header: Header) -> None:
+    def _write_as(self, file: SessionFile, new_id: str) -> None:
         """The session under a new id, whole, in one step that replaces nothing."""
         place = self._place
-        temporary = place.temporary(new_id)
+        temporary = place.temporary(file.session_id)  # what a kill leaves is removed when the old id is opened
         with suppress(FileNotFoundError):
             self._disk.unlink(temporary)
         try:
-            file.write_copy(temporary, header._replace(session_id=new_id))
-            link_or_copy(self._disk, temporary, place.path(file_name(new_id)))
+            file.write_copy(temporary, file.header._replace(session_id=new_id))
+            name_anew(self._disk, temporary, place.path(file_name(new_id)))
         except FileExistsError:
             raise SessionExistsError(new_id, f"Session '{new_id}' exists already; choose another id.") from None
         finally:
@@ -263,12 +264,14 @@ class FileWriter:
             self._closed = True
             release(self._lock)
 
-    def _turn(self) -> AbstractContextManager[Any]:
+    @contextmanager
+    def _turn(self) -> Generator[None, None, None]:
         """One thread at a time, and only while the lock is held."""
         if self._closed:
             raise SessionLockedError(self.session_id, f"Session '{self.session_id}' was closed; open it again.")
         self._lock.check(self.session_id)
-        return self._lock.mutex
+        with self._lock.mutex, naming(self._file.path):
+            yield
 
 
 def _unreadable(entry: os.DirEntry[str], session_id: str, error: Exception) -> SessionInfo:
@@ -289,9 +292,4 @@ def _file_name(named: str) -> str:
 
 def _activity(info: SessionInfo) -> str:
     told = info.header.updated_at if info.header is not None else ""
-    if told[:1].isdigit():
-        return told
-    try:
-        return utc_text(datetime.fromtimestamp(info.changed, UTC))
-    except (ValueError, OverflowError, OSError):
-        return ""
+    return told if told[:1].isdigit() else time_text(info.changed)

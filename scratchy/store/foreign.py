@@ -35,7 +35,7 @@ def decode_foreign(data: bytes, changed: float) -> tuple[Header, list[dict[str, 
     if "messages" not in fields:
         raise DamageError("it has no messages", len(data))
     messages = check_items(fields["messages"])
-    when = utc_text(datetime.fromtimestamp(changed, UTC))
+    when = time_text(changed)
     created = _in_utc(header.created_at) or when
     updated = _in_utc(header.updated_at) or when
     return Header(header.session_id, created, updated, header.title, header.metadata, header.extra), messages
@@ -74,6 +74,14 @@ def _in_utc(text: str) -> str:
         return utc_text(when.astimezone(UTC)) if when.tzinfo is None else text
     except (ValueError, OverflowError, OSError):
         return text
+
+
+def time_text(seconds: float) -> str:
+    """Seconds since the epoch as `utc_text`; a file's time may lie beyond the calendar: then the epoch itself."""
+    try:
+        return utc_text(datetime.fromtimestamp(seconds, UTC))
+    except (ValueError, OverflowError, OSError):
+        return utc_text(datetime.fromtimestamp(0, UTC))
 
 
 def utc_text(when: datetime) -> str:

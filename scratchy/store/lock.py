@@ -2,7 +2,7 @@
 
 `.<encoded id>.lock` says who holds it, who wrote last, and where the file ended after the last whole append. What it
 says is a hint for people and a shortcut for readers: only the kernel's lock decides, and a text that is stale,
-rewritten or gone blocks nobody.
+rewritten or gone blocks nobody. It also names a file whose sync failed, for the next process not to trust it.
 """
 
 import contextlib
@@ -40,17 +40,28 @@ class Lock:
         self.mutex = threading.RLock()
         self.users = 0
         self.file: Any = None
-        self._handle = handle
         self._disk = disk
         self._pid = os.getpid()
+        self._host = host_name()
         self._since = since
-        self._writer, self._clean = _parse(_text(handle))[3:]
+        self._guard(handle)
+        said = _parse(_text(handle))
+        self._writer, self._clean, self._failed = said.writer, said.clean, said.failed
         self._write()
 
-    def note(self, clean: Clean | None) -> None:
-        """This process changed the session (now `clean`, if that is known)."""
-        self._writer, self._clean = self._pid, clean
+    def note(self, clean: Clean) -> None:
+        """This process changed the session: it is `clean` now, and safe on disk."""
+        self._writer, self._clean, self._failed = self._pid, clean, None
         self._write()
+
+    def note_failed(self, inode: int) -> None:
+        """The sync of the session's file `inode` failed: what the system holds of it may not be what the disk has."""
+        self._writer, self._clean, self._failed = self._pid, None, inode
+        self._write()
+
+    @property
+    def failed(self) -> int | None:
+        return self._failed
 
     @property
     def clean(self) -> Clean | None:
@@ -73,22 +84,27 @@ class Lock:
 
     def keep(self, session_id: str) -> None:
         """Make sure that the lock still guards the path. Raises SessionLockedError when another process has it now."""
-        if _same(self._handle, self.path):
+        if _identity(self.path) == self._inode:
             return
         handle = _try(self._disk, self.path)
         if handle is None:
             raise _refusal(self._disk, self.path, session_id)
         self._disk.close(self._handle)
-        self._handle = handle
+        self._guard(handle)
         self._write()
 
     def close(self) -> None:
         self._disk.close(self._handle)
 
+    def _guard(self, handle: int) -> None:
+        here = os.fstat(handle)
+        self._handle, self._inode = handle, (here.st_dev, here.st_ino)
+
     def _write(self) -> None:
         clean = " ".join(map(str, self._clean)) if self._clean else ""
         lines = (
-            f"pid {self._pid}\nsince {self._since}\nhost {host_name()}\nwriter {self._writer or ''}\nclean {clean}\n"
+            f"pid {self._pid}\nsince {self._since}\nhost {self._host}\nwriter {self._writer or ''}\nclean {clean}\n"
+            f"failed {self._failed or ''}\n"
         )
         with contextlib.suppress(OSError):  # a hint: a full disk must not fail what it is a hint of
             write_at(self._handle, lines.encode().ljust(_SIZE, b" "), 0)
@@ -104,10 +120,17 @@ def acquire(disk: Disk, path: str, session_id: str, since: str) -> Lock:
                 lock = _held[path] = Lock(path, handle, disk, since)
             if lock is not None:
                 lock.users += 1
-                return lock
-        if time.monotonic() >= end:
-            raise _refusal(disk, path, session_id)
+                break
+            if time.monotonic() >= end:
+                raise _refusal(disk, path, session_id)  # its descriptor, closed later, could give up a lock of ours
         time.sleep(0.01)
+    try:
+        with lock.mutex:
+            lock.keep(session_id)  # one that is shared may have lost its file: to a delete, or to a stranger
+    except BaseException:
+        release(lock)
+        raise
+    return lock
 
 
 def release(lock: Lock) -> None:
@@ -145,7 +168,8 @@ def look(path: str) -> tuple[int | None, Clean | None]:
         except OSError:
             return None, None
         try:
-            return _parse(_text(handle))[3:]
+            said = _parse(_text(handle))
+            return said.writer, said.clean
         finally:
             os.close(handle)
 
@@ -159,27 +183,29 @@ def _try(disk: Disk, path: str) -> int | None:
         except OSError:
             disk.close(handle)
             raise
-        if got and _same(handle, path):
+        here = os.fstat(handle)
+        if got and _identity(path) == (here.st_dev, here.st_ino):
             return handle
         disk.close(handle)
         if not got:
             return None
 
 
-def _same(handle: int, path: str) -> bool:
-    """Whether the path still is the file behind `handle`: who deletes a session deletes its lock file."""
+def _identity(path: str) -> tuple[int, int] | None:
+    """Device and inode of what is at the path now: who deletes a session deletes its lock file, too."""
     try:
-        there, here = os.lstat(path), os.fstat(handle)
+        there = os.lstat(path)
     except OSError:
-        return False
-    return (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev)
+        return None
+    return there.st_dev, there.st_ino
 
 
 def _refusal(disk: Disk, path: str, session_id: str) -> SessionLockedError:
     handle = disk.open(path, os.O_RDWR | os.O_CREAT)
     try:
         holder = lock_holder(handle)
-        pid, since, host, *_ = _parse(_text(handle))
+        said = _parse(_text(handle))
+        pid, since, host = said.pid, said.since, said.host
     finally:
         disk.close(handle)
     if holder is not None and holder != pid:  # the text is not the holder's
@@ -197,22 +223,31 @@ def _text(handle: int) -> str:
         return ""
 
 
-def _parse(text: str) -> tuple[int | None, str | None, str | None, int | None, Clean | None]:
-    """pid, since, host, writer, clean: what the text tells, None for what it does not."""
+class _Said(NamedTuple):
+    """What a lock file's text tells; None for what it does not."""
+
+    pid: int | None
+    since: str | None
+    host: str | None
+    writer: int | None
+    clean: Clean | None
+    failed: int | None
+
+
+def _parse(text: str) -> _Said:
     fields: dict[str, str] = {}
     for line in text.split("\n"):
         name, _, value = line.partition(" ")
         fields[name] = value if value.isprintable() else ""
     numbers = fields.get("clean", "").split()
     clean = Clean(*map(int, numbers)) if len(numbers) == 4 and all(map(_is_number, numbers)) else None
-    pid, writer = fields.get("pid", ""), fields.get("writer", "")
-    return (
-        int(pid) if _is_number(pid) else None,
-        fields.get("since") or None,
-        fields.get("host") or None,
-        int(writer) if _is_number(writer) else None,
-        clean,
-    )
+
+    def number(name: str) -> int | None:
+        value = fields.get(name, "")
+        return int(value) if _is_number(value) else None
+
+    since, host = fields.get("since") or None, fields.get("host") or None
+    return _Said(number("pid"), since, host, number("writer"), clean, number("failed"))
 
 
 def _is_number(text: str) -> bool:

@@ -13,7 +13,7 @@ from scratchy.core.errors import SessionCorruptedError, SessionNotFoundError, Se
 from scratchy.core.messages import Message
 from scratchy.core.stored import Header
 from scratchy.store import lock
-from scratchy.store.disk import Disk
+from scratchy.store.disk import Disk, naming
 from scratchy.store.foreign import decode_foreign, utc_text
 from scratchy.store.ids import SUFFIX, encode_id, file_name, is_plain
 from scratchy.store.toonfile import (
@@ -90,7 +90,8 @@ class Place:
     def load(self, path: str, session_id: str) -> Content:
         handle = open_file(self.disk, path, session_id, os.O_RDONLY)
         try:
-            return read_content(self.disk, handle, session_id)
+            with naming(path):
+                return read_content(self.disk, handle, session_id)
         except DamageError as error:
             raise damaged(session_id, path, error) from None
         finally:
@@ -99,20 +100,23 @@ class Place:
     def tail(self, path: str, session_id: str, count: int, before: int | None) -> tuple[int, list[Message]]:
         handle = open_file(self.disk, path, session_id, os.O_RDONLY)
         try:
-            head = read_head(self.disk, handle)
-            if head is None:
-                messages = read_content(self.disk, handle, session_id).messages
-                last = len(messages) if before is None else max(0, min(before, len(messages)))
-                first = max(0, last - max(count, 0))
-                return first, messages[first:last]
-            check_named(head.header, session_id)
-            last = head.total if before is None else max(0, min(before, head.total))
-            first = max(0, last - max(count, 0))
-            return first, read_slice(self.disk, handle, head, (first, last), self.clean_end(handle, head, session_id))
+            with naming(path):
+                return self._tail(handle, session_id, count, before)
         except DamageError as error:
             raise damaged(session_id, path, error) from None
         finally:
             self.disk.close(handle)
+
+    def _tail(self, handle: int, session_id: str, count: int, before: int | None) -> tuple[int, list[Message]]:
+        head = read_head(self.disk, handle)
+        messages = read_content(self.disk, handle, session_id).messages if head is None else None
+        total = head.total if head is not None else len(messages or [])
+        last = total if before is None else max(0, min(before, total))
+        first = max(0, last - max(count, 0))
+        if head is None:
+            return first, (messages or [])[first:last]
+        check_named(head.header, session_id)
+        return first, read_slice(self.disk, handle, head, (first, last), self.clean_end(handle, head, session_id))
 
     def clean_end(self, handle: int, head: Head, session_id: str) -> int | None:
         """Where the last item ends, if the file is as a writer of ours left it: then no scan is needed to know."""
@@ -180,7 +184,8 @@ def read_header(disk: Disk, path: str, session_id: str) -> tuple[Header, int]:
     """Header and count; the header's id is not compared. Raises as `open_file`."""
     handle = open_file(disk, path, session_id, os.O_RDONLY)
     try:
-        return _read_header(disk, handle)
+        with naming(path):
+            return _read_header(disk, handle)
     except DamageError as error:
         raise damaged(session_id, path, error) from None
     finally:

@@ -36,7 +36,7 @@ class Trash:
         try:
             link_or_copy(self._disk, path, os.path.join(entry, os.path.basename(path)))
             self._disk.sync_folder(entry)
-        except BaseException:
+        except OSError:
             self.drop(name)
             raise
         return name
@@ -47,7 +47,7 @@ class Trash:
         entry = os.path.join(self.folder, name)
         try:
             self._disk.rename(path, os.path.join(entry, os.path.basename(path)))
-        except BaseException:
+        except OSError:  # of anything else (Ctrl-C) nobody knows whether the session is in the entry already
             self.drop(name)
             raise
         if beside:
@@ -127,7 +127,7 @@ class Trash:
                 self._disk.close(handle)
             self._disk.sync_folder(entry)
             self._disk.sync_folder(self.folder)
-        except BaseException:
+        except OSError:
             self.drop(name)
             raise
         return name
@@ -161,14 +161,27 @@ class Trash:
         return cast("dict[str, Any]", note) if isinstance(note, dict) else {}
 
 
-def link_or_copy(disk: Disk, source: str, target: str) -> None:
-    """A second name, or where the file system has none, a synced copy. Never replaces."""
+def name_anew(disk: Disk, source: str, target: str) -> None:
+    """`target` becomes the name of what `source` names, which may keep its own. Raises FileExistsError: it is taken."""
     try:
         disk.link(source, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        copy_file(disk, source, target)
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target) from None
+        disk.rename(source, target)
+
+
+def link_or_copy(disk: Disk, source: str, target: str) -> None:
+    """A second name for `source`, or where the file system has none, a synced copy, which appears whole."""
+    try:
+        disk.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        copy_file(disk, source, target + ".part")
+        disk.rename(target + ".part", target)
 
 
 def copy_file(disk: Disk, source: str, target: str) -> None:

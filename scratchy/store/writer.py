@@ -1,12 +1,11 @@
 """One session open for writing: the append, the atomic rewrite, the repair. What a process's writers of it share.
 
-Data before count, each synced. After a failed sync a file is never trusted again: the next write makes it anew, whole,
-under a new inode.
+Data before count, each synced. After a failed sync a file is never trusted again, by any process: the next write makes
+it anew, whole, under a new inode.
 """
 
 import errno
 import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,6 +16,7 @@ from scratchy.core.stored import Header
 from scratchy.store.disk import copy_all, write_all
 from scratchy.store.lock import Clean, Lock
 from scratchy.store.place import Content, Place, check_named, damaged, open_file, read_content, read_head, read_slice
+from scratchy.store.tails import keep_tail
 from scratchy.store.toonfile import (
     HEAD,
     VERSION,
@@ -34,11 +34,11 @@ from scratchy.store.trash import Trash
 
 _MOST = 999_999_999  # what the count's width holds
 
-_distrusted: set[tuple[int, int]] = set()  # device and inode of files whose sync failed, closed since
-
 
 class SessionFile:
-    """Its callers hold the lock and its mutex. `end`: behind the last committed item; `size`: what the file has."""
+    """Its callers hold the lock and its mutex. `end`: behind the last committed item; `size`: what the file has;
+    `trusted`: it may be appended to in place; `lost`: another program overwrote it, its content is not here any more.
+    """
 
     def __init__(self, place: Place, trash: Trash, lock: Lock, session_id: str) -> None:
         self.session_id = session_id
@@ -53,6 +53,7 @@ class SessionFile:
         self._handle: int | None = None
         self._head = Head(Header("", "", ""), 0, 0, 0)
         self._end = self._size = 0
+        self._inode = (0, 0)
         self._trusted = True
         self._lost = False
         self.gone = False
@@ -87,68 +88,57 @@ class SessionFile:
             return
         handle = open_file(self._disk, self._path, self.session_id, os.O_RDWR)
         try:
-            head = read_head(self._disk, handle)
-            if head is None:
-                self._convert(read_content(self._disk, handle, self.session_id))
-                self._disk.close(handle)
-                return
-            check_named(head.header, self.session_id)
-            end = self._verify(handle, head)
-            if os.fstat(handle).st_size > end:
-                self._cut_tail(handle, end)
+            found = self._verify(handle)
         except BaseException as error:
             self._disk.close(handle)
-            self.close()
             if isinstance(error, DamageError):
                 raise damaged(self.session_id, self._path, error) from None
             raise
-        self._adopt(handle, head, end)
-        there = os.fstat(handle)
-        self._trusted = there.st_nlink == 1 and (there.st_dev, there.st_ino) not in _distrusted
+        try:
+            if isinstance(found, Content):
+                self._disk.close(handle)
+                self._convert(found)
+                return
+            head, end = found
+            self._adopt(handle, head, end)
+            there = os.fstat(handle)
+            self._trusted = there.st_nlink == 1 and there.st_ino != self._lock.failed
+            if self._size > end:
+                self._cut_tail(handle)
+        except BaseException:
+            self.close()
+            raise
 
-    def _verify(self, handle: int, head: Head) -> int:
-        """Where the last item ends. A file that our last append left so is trusted but for its last item."""
+    def _verify(self, handle: int) -> tuple[Head, int] | Content:
+        """The header, and where the last item ends; or the content of a file of another form. A file that our last
+        append left so is believed but for its last item."""
+        head = read_head(self._disk, handle)
+        if head is None:
+            return read_content(self._disk, handle, self.session_id)
+        check_named(head.header, self.session_id)
         end = self._place.clean_end(handle, head, self.session_id)
         if end is not None:
-            read_slice(self._disk, handle, head, (head.total - 1, head.total), end) if head.total else None
-            return end
+            read_slice(self._disk, handle, head, (max(head.total - 1, 0), head.total), end)
+            return head, end
         found = read_content(self._disk, handle, self.session_id).end
         if found is None:
             raise DamageError("it changed while it was read")
-        return found
+        return head, found
 
-    def _cut_tail(self, handle: int, end: int) -> None:
+    def _cut_tail(self, handle: int) -> None:
         """Repair: what follows the last counted item is kept beside the file, then cut off."""
-        size = os.fstat(handle).st_size
-        tail = self._disk.read(handle, size - end, end)
-        if not self._kept(tail):
-            temporary = self._place.temporary(self.session_id)
-            kept = self._disk.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-            try:
-                write_all(self._disk, kept, tail, 0)
-                self._disk.sync(kept)
-            finally:
-                self._disk.close(kept)
-            self._disk.rename(temporary, temporary.removesuffix("tmp") + f"tail-{time.time_ns()}")
-            self._disk.sync_folder(self._place.folder)
-        self._disk.truncate(handle, end)
-        self._disk.sync(handle)
+        tail = self._disk.read(handle, self._size - self._end, self._end)
+        keep_tail(self._place, self.session_id, tail)
+        if self._trusted:
+            self._disk.sync(handle)  # the count that was read may be in memory only: it is safe before the items go
+            self._disk.truncate(handle, self._end)
+            self._disk.sync(handle)
+            self._size = self._end
+        else:
+            self._rewrite(self.header, b"", self.count, copied=True)
         self.notices.append(
             f"Session '{self.session_id}': {len(tail)} bytes of an unfinished save were cut off and kept beside it."
         )
-
-    def _kept(self, tail: bytes) -> bool:
-        """Whether a repair that was killed saved these bytes already."""
-        for name, other in self._place.beside(self.session_id):
-            path = self._place.path(name)
-            if "tail-" in other and os.lstat(path).st_size == len(tail):
-                handle = open_file(self._disk, path, self.session_id, os.O_RDONLY)
-                try:
-                    if self._disk.read(handle, len(tail), 0) == tail:
-                        return True
-                finally:
-                    self._disk.close(handle)
-        return False
 
     def _convert(self, content: Content) -> None:
         """A file of another form is written anew in ours, once; its bytes go to the trash."""
@@ -173,7 +163,8 @@ class SessionFile:
         if self._handle is not None:
             self._disk.close(self._handle)
         self._handle, self._head, self._header, self.count = handle, head, head.header, head.total
-        self._end, self._size = end, os.fstat(handle).st_size
+        here = os.fstat(handle)
+        self._inode, self._size, self._end = (here.st_dev, here.st_ino), here.st_size, end
 
     # --- Writing
 
@@ -182,7 +173,7 @@ class SessionFile:
         self._ready()
         if self._lost:
             raise self._loss()
-        header = self.header._replace(updated_at=self._place.now())
+        header = self.header._replace(updated_at=self._place.now()) if messages else self.header
         handle, count = self._handle, self.count + len(messages)
         in_place = self._trusted and self._head.body <= HEAD and count <= _MOST
         if handle is None or not in_place:
@@ -214,15 +205,18 @@ class SessionFile:
             self._disk.sync(handle)
         except OSError:
             self._trusted = False
+            self._lock.note_failed(self._inode[1])
             raise
 
     def _take_back(self, handle: int, patched: bool) -> None:
-        """After a failed append: the old count again, then no tail, as far as that goes. Nothing here is relied on."""
+        """After a failed append: no tail; or, if the new count may be on disk, the old count, and the items stay: both
+        counts hold then, whichever a power cut leaves. Nothing here is relied on."""
         with suppress(OSError):
             if patched:
                 self._trusted = False
                 write_all(self._disk, handle, encode_patch(self.header.updated_at, self.count), self._head.patch)
-            self._disk.truncate(handle, self._end)
+            else:
+                self._disk.truncate(handle, self._end)
         self._size = os.fstat(handle).st_size
 
     def replace(self, messages: Sequence[Mapping[str, Any]], reason: str) -> None:
@@ -299,13 +293,12 @@ class SessionFile:
             self._disk.sync(handle)
             if keep is not None and os.path.lexists(self._path):
                 kept = self._trash.keep(self._path, self.session_id, keep)
-            self._disk.rename(temporary, self._path)
+                self._trusted = False  # it has two names until the rename
+            self._rename(temporary, kept)
         except BaseException:
             self._disk.close(handle)
             with suppress(OSError):
                 self._disk.unlink(temporary)
-            if kept is not None:
-                self._trash.drop(kept)
             raise
         old = self.header if committed is not None else None
         self._adopt(handle, head, end)
@@ -317,6 +310,14 @@ class SessionFile:
         self._header, self.count, self._end = head.header, count, end
         self._note()
 
+    def _rename(self, temporary: str, kept: str | None) -> None:
+        try:
+            self._disk.rename(temporary, self._path)
+        except OSError:
+            if kept is not None:
+                self._trash.drop(kept)
+            raise
+
     def _note(self) -> None:
         if self._handle is not None:
             there = os.fstat(self._handle)
@@ -327,10 +328,11 @@ class SessionFile:
     def _ready(self) -> None:
         """The lock is ours, the folder stands, and the path still is the file that we know; else it is mended."""
         self.header  # noqa: B018 - a session that was deleted or renamed meanwhile is gone
-        folder = self._place.folder
-        if not os.path.isdir(folder):
-            raise FileNotFoundError(errno.ENOENT, "The sessions folder is missing", folder)
-        self._lock.keep(self.session_id)
+        try:
+            self._lock.keep(self.session_id)
+        except FileNotFoundError:
+            folder = self._place.folder
+            raise FileNotFoundError(errno.ENOENT, "The sessions folder is missing", folder) from None
         try:
             there = os.lstat(self._path)
         except FileNotFoundError:
@@ -342,9 +344,7 @@ class SessionFile:
                     f"Session '{self.session_id}': another file had come in its place; it is in the trash."
                 )
             return
-        here = os.fstat(self._handle)
-        same = there is not None and (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev)
-        if same and here.st_size == self._size:
+        if there is not None and (there.st_dev, there.st_ino, there.st_size) == (*self._inode, self._size):
             return
         self._lost = self._lost or not self._intact(self._handle)
         self._trusted = False
@@ -377,10 +377,5 @@ class SessionFile:
 
     def close(self) -> None:
         if self._handle is not None:
-            there = os.fstat(self._handle)
-            if not self._trusted and there.st_nlink == 1:
-                _distrusted.add((there.st_dev, there.st_ino))
-            elif self._trusted:
-                _distrusted.discard((there.st_dev, there.st_ino))
             self._disk.close(self._handle)
         self._handle = None
