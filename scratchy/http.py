@@ -2,9 +2,11 @@
 
 import ipaddress
 import ssl
+import sys
 from collections.abc import Mapping
 
-import httpx
+sys.modules.setdefault("httpx._main", None)  # pyright: ignore[reportArgumentType] - its command line brings click and rich
+import httpx  # noqa: E402
 
 CONNECT_SECONDS = 10.0
 IDLE_SECONDS = 300.0  # a model may think that long without a byte; Ctrl-C ends every wait at once
