@@ -24,7 +24,7 @@ from scratchy.terminal.clipboard import copy_by_program, osc52
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
-from scratchy.terminal.lines import error, notice, user_lines
+from scratchy.terminal.lines import error, folded, notice, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
 
@@ -214,7 +214,7 @@ class Repl:
         if outcome.text and outcome.markdown:
             screen.write((await self._loaded_show()).markdown(outcome.text))
         elif outcome.text:
-            screen.write(clean(outcome.text).removesuffix("\n") + "\n")
+            screen.write(folded(clean(outcome.text).removesuffix("\n"), screen.width) + "\n")
         if outcome.copy is not None:
             screen.control(osc52(outcome.copy))
             await asyncio.to_thread(copy_by_program, outcome.copy)
