@@ -3,12 +3,16 @@
 A transcript may have been cut anywhere (a crash, a rewind, another program); what goes out is always sendable.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scratchy.core.errors import ContextOverflowError
-from scratchy.core.messages import Message, calls_of, text_of
+from scratchy.core.messages import Message, ToolCall, calls_of, text_of
 from scratchy.core.session import AgentSession, result, system_part
+
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's rule for a function's name
 
 
 def heal(messages: Iterable[Message]) -> list[Message]:
@@ -39,7 +43,7 @@ class Context:
         self._fed = skipped  # how much of the transcript lies before what comes next
 
     def extend(self, messages: Iterable[Message]) -> None:
-        for message in messages:
+        for message in map(_acceptable, messages):
             role = message.get("role")
             match role:
                 case "tool":
@@ -109,6 +113,30 @@ class Context:
     def _close_calls(self) -> None:
         self._healed += [result(call_id, name) for call_id, name in self._open.items()]
         self._open = {}
+
+
+def _acceptable(message: Message) -> Message:
+    """The message as every server takes it: tool names of the characters that APIs allow, no NUL. What is stored stays
+    as the model wrote it."""
+    content, name, calls = message.get("content"), message.get("name"), calls_of(message)
+    sent: Message = message
+    if isinstance(content, str) and "\0" in content:
+        sent = {**sent, "content": content.replace("\0", "\ufffd")}
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        sent = {**sent, "name": _allowed(name)}
+    if any(not _NAME.fullmatch(call["function"]["name"]) or "\0" in call["function"]["arguments"] for call in calls):
+        sent = {**sent, "tool_calls": [_acceptable_call(call) for call in calls]}
+    return sent
+
+
+def _acceptable_call(call: ToolCall) -> ToolCall:
+    function = call["function"]
+    arguments = function["arguments"].replace("\0", "\ufffd")
+    return {**call, "function": {"name": _allowed(function["name"]), "arguments": arguments}}
+
+
+def _allowed(name: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "unnamed"
 
 
 def _with_context(message: Message) -> Message:

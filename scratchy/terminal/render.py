@@ -26,6 +26,8 @@ from scratchy.terminal.splitter import Block
 
 _ITEM = re.compile(r"^( *)(?:[-*+]|\d{1,9}[.)]) +", re.MULTILINE)
 _FENCE = re.compile(r" *(`{3,}(?=[^`\n]*$)|~{3,})[ \t]*([^\s`]*).*$\n?", re.MULTILINE)
+_DELIMITER = re.compile(r"\|?( *:?-+:? *\|)+( *:?-+:? *)?")
+_LEAST_COLUMN = 6
 _PARSER = MarkdownIt().enable(["strikethrough", "table"])
 _STEP = 3  # columns by which rich indents the text of a list's item
 
@@ -94,6 +96,8 @@ class Renderer:
         level, body = self._nesting(text.strip("\n"))
         width = max(self._console.width - level * _STEP, 16)
         fence = _FENCE.match(body)
+        if _columns(body) * _LEAST_COLUMN > width:  # rich would leave nothing of it to read: its source, then
+            return self._lines(_Snippet(body, ""), width)
         what = _Snippet(_inside(body[fence.end() :], fence[1]), fence[2]) if fence else _Markdown(body)
         pad = " " * (level * _STEP)
         return (pad + line if line else line for line in self._lines(what, width))
@@ -221,6 +225,13 @@ def _console(width: int) -> Console:
         legacy_windows=False,
         theme=_THEME,
     )
+
+
+def _columns(body: str) -> int:
+    """How many columns the table has that `body` is; 0 for no table."""
+    _, _, rest = body.partition("\n")
+    delimiter = rest.partition("\n")[0].strip()
+    return len(delimiter.strip("|").split("|")) if _DELIMITER.fullmatch(delimiter) else 0
 
 
 def _trimmed(lines: list[str]) -> list[str]:

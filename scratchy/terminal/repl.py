@@ -67,6 +67,7 @@ class Repl:
         self._leaving = False
         self._beside: set[asyncio.Task[None]] = set()
         self._last_cancel = -TWICE
+        self._left_by_cancel = ""
         self._last_output = ""
         self._pastes = Pastes()
         self._history = FileHistory(boot.history_file)
@@ -277,7 +278,8 @@ class Repl:
 
     def _cancel(self) -> None:
         now = time.monotonic()
-        if now - self._last_cancel < TWICE:
+        typed = self._screen.buffer.text not in ("", self._left_by_cancel)  # since the first one: it counts anew
+        if now - self._last_cancel < TWICE and not typed:
             self._leave(0)
             return
         self._last_cancel = now
@@ -287,6 +289,7 @@ class Repl:
             self._bring_back()
         else:
             self._screen.buffer.reset()
+        self._left_by_cancel = self._screen.buffer.text
         self._say_briefly("Press Ctrl-C again to quit.")
 
     def _end(self) -> None:

@@ -70,6 +70,22 @@ def test_missing_results_of_the_end_only() -> None:
     assert missing_results([user("a"), answer("", "1"), tool("1"), answer("fine")]) == []
 
 
+def test_what_servers_refuse_for_ever_goes_out_mended_and_stays_stored_as_it_is() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "bad name!", "arguments": "\0"}}
+    empty = {"id": "2", "type": "function", "function": {"name": "", "arguments": "{}"}}
+    stored: list[Any] = [
+        user("a\0b"),
+        {"role": "assistant", "content": "", "tool_calls": [call, empty]},
+        tool("1"),
+        tool("2"),
+    ]
+    stored[2]["name"] = "bad name!"
+    sent = heal(stored)
+    assert sent[0].get("content") == "a\ufffdb" and sent[2].get("name") == "bad_name_"
+    assert [c["function"]["name"] for c in sent[1].get("tool_calls", [])] == ["bad_name_", "unnamed"]
+    assert stored[1]["tool_calls"][0]["function"]["name"] == "bad name!" and stored[0]["content"] == "a\0b"
+
+
 def test_clear_keeps_the_system_message() -> None:
     session = AgentSession("x", [{"role": "system", "content": "s"}, user("a")])
     session.clear_history()

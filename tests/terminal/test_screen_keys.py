@@ -133,3 +133,16 @@ def test_escape_comes_through_at_once() -> None:
         terminal.send("\x1bb")  # Alt-B is still a key of its own
         terminal.send("ok\r")
         terminal.wait_for("You said: ok")
+
+
+def test_ctrl_c_clears_again_what_was_typed_since_the_first_one() -> None:
+    with Terminal() as terminal:
+        terminal.ready()
+        terminal.send("one\x03")
+        terminal.wait_for(lambda: terminal.line().endswith("You:"))
+        terminal.send("two")
+        terminal.wait_for("two")
+        terminal.send("\x03")
+        terminal.wait_for(lambda: terminal.line().endswith("You:"))
+        terminal.send("three")
+        terminal.wait_for("three")
