@@ -130,6 +130,8 @@ class TurnView:
 
     def interrupted(self) -> None:
         self.finish()
+        for tool in self._live.running.values():
+            self._push_line(tool_line(tool.name, tool.summary[:500], True, "stopped"))
         self._push_line(notice("Interrupted."))
 
     def finish(self) -> None:
