@@ -1,4 +1,4 @@
-"""Makes the helpers that tests of several rooms use importable: model_server (tests/providers), ptys (tests/terminal)."""
+"""Makes importable what tests of several rooms share: model_server, ptys, sessionbench."""
 
 import pathlib
 import sys

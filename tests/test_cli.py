@@ -311,9 +311,11 @@ def test_a_read_only_folder_is_said_before_the_first_message_and_can_be_read(hom
     try:
         done = home.run(*home.script("Hi"), "-s", "x", stdin="More\n/history\n", preexec_fn=obey_permissions)
         once = home.run(*home.script("Hi"), "-s", "x", "-p", "More", preexec_fn=obey_permissions)
+        other = home.run(*home.script("Hi"), "-s", "x", "--system", "Other.", "-p", "x", preexec_fn=obey_permissions)
         listed = home.run("session", "list", preexec_fn=obey_permissions)
     finally:
         home.sessions.chmod(0o755)
+    assert other.returncode == 1 and "The system message stays as it was: permission." in other.stderr
     assert done.returncode == 0, text_of(done)
     said = done.stdout.index("Nothing can be saved in")
     assert said < done.stdout.index("You: ") and str(home.sessions) in done.stdout

@@ -10,12 +10,12 @@ from typing import Any
 
 from scratchy import compose
 from scratchy.compose import Choice
-from scratchy.core.errors import ConfigError, ProviderError, SessionExistsError, SessionNotFoundError
+from scratchy.core.errors import ConfigError, ProviderError, SessionError, SessionExistsError, SessionNotFoundError
 from scratchy.core.messages import text_of
 from scratchy.core.ports import Approve, Provider
 from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
-from scratchy.sessions.conversation import Conversation, Engine
+from scratchy.sessions.conversation import Conversation, Engine, save_problem
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
 
@@ -81,10 +81,14 @@ class Desk:
         wanted = self.config.system if self.config.by_flag("system") else None
         if wanted is None or not self.manager.session_exists(self.conversation.session_id):
             return
-        stored = system_part(await self.conversation.load_whole())
-        if [text_of(message) for message in stored] == [wanted]:
+        try:
+            stored = system_part(await self.conversation.load_whole())
+            if [text_of(message) for message in stored] == [wanted]:
+                return
+            await self.conversation.set_system(wanted)
+        except (OSError, SessionError) as error:
+            self.say(f"The system message stays as it was: {save_problem(error)}.")
             return
-        await self.conversation.set_system(wanted)
         self.say("The system message was replaced by the one given; the old version is in the trash.")
 
     async def announce(self) -> None:

@@ -19,7 +19,7 @@ def local_time(stamp: str) -> datetime:
 
 
 def local_texts() -> Callable[[str], str]:
-    """`local_time` as ISO text for many stamps: the system is asked once for each hour in which the zone stood still."""
+    """`local_time` as ISO text for many stamps: the system is asked once for each hour where the zone stands still."""
     offsets: dict[str, timedelta | None] = {}
 
     def local_text(stamp: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -350,6 +351,51 @@ def test_the_system_message_can_be_replaced(tmp_path):
     run(conversation.set_system("Be long."))
     run(take(conversation, "More"))
     assert texts(store.load("s")[1])[0] == "Be long." and provider.requests[1]["messages"][0]["content"] == "Be long."
+
+
+class SlowDisk(FullDisk):
+    def sync(self, handle: int) -> None:
+        time.sleep(0.1)
+        super().sync(handle)
+
+
+@pytest.mark.parametrize("after", [0.02, 0.15, 0.3])
+def test_an_edit_that_is_cancelled_is_done_here_and_there_or_nowhere(tmp_path, after):
+    store = files(tmp_path, SlowDisk())
+
+    async def main():
+        conversation = converse(store, scripted("Hi", "Yes"))
+        await take(conversation, "Hello")
+        clearing = asyncio.ensure_future(conversation.clear())
+        await asyncio.sleep(after)
+        clearing.cancel()
+        await asyncio.wait([clearing])
+        assert texts(conversation.session.messages) == texts(store.load("s")[1])
+        await take(conversation, "More")
+        assert texts(conversation.session.messages) == texts(store.load("s")[1])
+        await conversation.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.15, 0.25, 0.35])
+def test_a_line_that_is_cancelled_while_it_is_stored_is_there_once_or_not_at_all(tmp_path, after):
+    store = files(tmp_path, SlowDisk())
+
+    async def main():
+        conversation = converse(store, scripted("Hi", "Yes"))
+        await take(conversation, "Hello")
+        turn = asyncio.ensure_future(take(conversation, "More"))
+        await asyncio.sleep(after)
+        turn.cancel()
+        await asyncio.wait([turn])
+        assert texts(conversation.session.messages) == texts(store.load("s")[1])
+        await take(conversation, "More")
+        stored = [m["content"] for m in store.load("s")[1] if m["role"] == "user"]
+        assert stored[:2] == ["Hello", "More"] and len(stored) == len(conversation.session.messages) // 2
+        await conversation.close()
+
+    run(main())
 
 
 # -- resuming

@@ -19,7 +19,7 @@ def test_many_stamps_are_told_as_single_ones_are(zone, monkeypatch):
             assert told(stamp) == local_time(stamp).isoformat()
             moment += timedelta(minutes=59, milliseconds=7)
     finally:
-        monkeypatch.undo()
+        monkeypatch.delenv("TZ")
         time.tzset()
 
 

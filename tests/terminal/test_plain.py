@@ -327,6 +327,38 @@ def test_a_hung_server_gives_the_prompt_back_within_a_second(home):
     assert [m["content"] for m in home.load("default")][1:] == ["Hello"]
 
 
+def test_a_one_shot_on_a_terminal_asks(home):
+    for key, ran in (("n", False), ("y", True)):
+        program, *rest = home.command(*home.script(command("touch made"), "Done."), "-s", "x", "-p", "Go")
+        child = pexpect.spawn(program, rest, env=home.env, cwd=str(home.work), encoding="utf-8", timeout=20)
+        child.expect_exact("touch made")
+        child.expect_exact("Allow? (y/n): ")
+        child.send(key)
+        child.expect_exact("Done.")
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0 and (home.work / "made").exists() is ran
+
+
+def test_a_projects_file_is_shown_and_trusted_once(home):
+    (home.work / ".scratchy").mkdir()
+    path = home.work / ".scratchy" / "config.toml"
+    path.write_text('base_url = "http://127.0.0.1:9/v1"\nmodel = "m"\n')
+    done = home.run(*home.script("Hi"), "-p", "x")
+    assert f"Not trusted, so not used: base_url in {path}" in done.stderr and done.returncode == 0
+    for answer, asked in (("n", True), ("y", True), ("", False)):
+        with Plain(home, *home.script("Hi")) as plain:
+            if asked:
+                assert "base_url = 'http://127.0.0.1:9/v1'" in plain.until("(y/N): ")
+                plain.send(f"{answer}\n")
+            assert "(y/N)" not in plain.until("[default] You: ")
+            plain.send("\x04")
+            assert plain.end() == 0
+    path.write_text('base_url = "http://127.0.0.1:10/v1"\n')
+    with Plain(home, *home.script("Hi")) as plain:
+        plain.until("(y/N): ")
+
+
 def wait_for(condition, seconds: float = 15.0) -> None:
     until = time.monotonic() + seconds
     while not condition():
