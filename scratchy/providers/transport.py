@@ -31,6 +31,9 @@ from scratchy.providers.wire import BODY_LIMIT, JSON_LIMIT, Decoder, Inflater, W
 TRIES = 5
 RETRY_SECONDS = 45.0  # no try starts later than that, so that with its connect timeout it ends within a minute
 FIRST_DELAY = 0.5
+PACE = 0.03  # seconds between two reads of a long stream that comes in drops: waking for each costs more than the text
+_PACE_AFTER = 0.5  # seconds after which an answer is a long one
+_DROP = 0.001  # a read that waited so long found nothing ready
 _ERROR_BODY_LIMIT = 64 * 2**10
 _ERROR_BODY_SECONDS = 10.0
 
@@ -44,7 +47,7 @@ class Answer:
         self._response = response
         self._server = server
         self._refusal: str | None = None
-        self.idle = idle
+        self.idle = self._client_idle = idle
         self.status = response.status_code
         self.content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
@@ -52,16 +55,25 @@ class Answer:
         """The body as it comes, inflated, in pieces. Raises: ProviderUnavailableError."""
         host = self._server.host
         size = 0
+        clock = asyncio.get_running_loop().time
+        started = clock()
         raw = cast("AsyncGenerator[bytes, None]", self._response.aiter_raw())
         try:
             inflater = Inflater(self._response.headers.get("content-encoding", ""))
             async with aclosing(raw):
-                while (received := await self._next(raw)) is not None:
+                while True:
+                    asked = clock()
+                    received = await self._next(raw)
+                    if received is None:
+                        break
+                    waited = clock() - asked
                     for piece in inflater.feed(received):
                         size += len(piece)
                         if size > limit:
                             raise WireError(f"more than {limit} bytes")
                         yield piece
+                    if waited > _DROP and asked - started > _PACE_AFTER:
+                        await asyncio.sleep(PACE)
         except (TimeoutError, httpx.TimeoutException):
             raise ProviderUnavailableError(f"{host} fell silent for {span(self.idle)}.") from None
         except httpx.HTTPError as error:
@@ -70,6 +82,8 @@ class Answer:
             raise unreadable(self._server, str(error)) from None
 
     async def _next(self, raw: AsyncGenerator[bytes, None]) -> bytes | None:
+        if self.idle >= self._client_idle:  # the client's own timeout holds, and costs nothing where data lies ready
+            return await anext(raw, None)
         async with asyncio.timeout(self.idle):
             return await anext(raw, None)
 
