@@ -12,6 +12,7 @@ another shape (tables, other key order, JSON) are read by `foreign.py`.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -24,6 +25,7 @@ HEAD = 4096  # the patched lines lie in the first block: one read, one small wri
 DEPTH = 100
 
 _STAMP = 24  # 2026-11-20T12:36:03.554Z
+_STAMP_LINE = _STAMP + len('updated_at: ""\n')
 _COUNT = 20  # `messages[123456789]:`
 _OURS = frozenset(("session_id", "version", "title", "created_at", "metadata", "updated_at", "messages"))
 
@@ -138,11 +140,12 @@ def parse_head(data: bytes) -> Head | None:
     """
     at = data.find(b"\nmessages[") + 1
     end = data.find(b"\n", at)
-    patch = at - _STAMP - len('updated_at: ""\n')
-    if end < 0 or patch < 1 or not data.startswith(b'\nupdated_at: "', patch - 1) or data[at - 2] != 0x22:
+    patch = at - _STAMP_LINE
+    if end - at < _COUNT or patch < 1 or not data.startswith(b'\nupdated_at: "', patch - 1) or data[at - 2] != 0x22:
         return None
-    digits, close, rest = data[at + 9 : end].partition(b"]:")
-    if not (close and digits.isdigit()) or rest.strip(b" ") or end - at < _COUNT:
+    count = data[at + 9 : end].rstrip(b" ")
+    digits = count[:-2]
+    if not (digits.isdigit() and count.endswith(b"]:")):
         return None
     try:
         fields: dict[str, Any] = toons.loads(data[:at].decode())
@@ -168,7 +171,7 @@ def make_header(fields: Mapping[str, Any]) -> Header:
         raise DamageError("its header has values that cannot be")
     if title is not None and type(title) is not str:
         raise DamageError(f"its title is {title!r}")
-    extra: dict[str, Any] = {} if fields.keys() <= _OURS else {key: fields[key] for key in fields if key not in _OURS}
+    extra: dict[str, Any] = {} if _OURS.issuperset(fields) else {key: fields[key] for key in fields if key not in _OURS}
     return Header(session_id, created, updated, title, cast("dict[str, Any]", metadata), extra, version)
 
 
@@ -202,10 +205,13 @@ def _is_item(data: bytes, at: int) -> bool:
     return data.startswith((b"  - ", b"  -\n"), at)
 
 
+_CONTINUES = re.compile(rb"    [ ]*[^\s\0]")  # a blank line is none of ours: it belongs to a tail
+
+
 def item_end(data: bytes, start: int) -> int:
     """The offset behind the item that begins at `start`. Raises DamageError when its last line has no end."""
     at = data.find(b"\n", start) + 1
-    while at > 0 and data.startswith(b"    ", at):
+    while at > 0 and _CONTINUES.match(data, at):
         at = data.find(b"\n", at) + 1
     if at == 0:
         raise DamageError("its last message is cut off", len(data))
