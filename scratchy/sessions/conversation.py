@@ -279,13 +279,17 @@ class Conversation:
         self.unsaved, self.save_error = "", None
 
     async def _replace(self, messages: list[Message], reason: str) -> None:
-        """On disk first, then in memory: neither is ever at odds with the other."""
-        if self._first + self._stored:
-            writer = await self._open()
-            await self._write(lambda: writer.replace(messages, reason))
-        self.session.messages[:] = messages
-        self.session.context_start = 0
-        self._saved_all()
+        """On disk first, then in memory, cancelled or not: neither is ever at odds with the other."""
+
+        def replace() -> None:
+            if writer is not None:
+                writer.replace(messages, reason)
+            self.session.messages[:] = messages
+            self.session.context_start = 0
+            self.unsaved, self.save_error = "", None
+
+        writer = await self._open() if self._first + self._stored else None
+        await self._write(replace)
 
     async def _write(self, call: Callable[[], None]) -> None:
         def write() -> None:

@@ -11,7 +11,7 @@ import pexpect
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))
-from model_server import delta, hang, hello, sse, stream
+from model_server import delta, hang, hello, sse, stream, whole
 from programs import Home, posts, serving
 
 ASKED = "(y/a/n/e): "
@@ -123,7 +123,8 @@ def test_yolo_runs_and_is_said_in_the_prompt(home):
 
 
 def test_a_failing_model_says_what_failed_and_that_the_message_is_kept(home):
-    done = home.run("--base-url", "http://127.0.0.1:1/v1", "-m", "m", stdin="Hello\n/status\n")
+    with serving(whole(401, {"error": {"message": "no such key"}})) as server:
+        done = home.run("--base-url", f"{server.url}/v1", "-m", "m", stdin="Hello\n/status\n")
     assert done.returncode == 0 and "127.0.0.1" in done.stdout and "your message is kept" in done.stdout
     assert "Messages: 2" in done.stdout and [m["content"] for m in home.load("default")][1:] == ["Hello"]
 
