@@ -31,7 +31,7 @@ from scratchy.providers.wire import BODY_LIMIT, JSON_LIMIT, Decoder, Inflater, W
 TRIES = 5
 RETRY_SECONDS = 45.0  # no try starts later than that, so that with its connect timeout it ends within a minute
 FIRST_DELAY = 0.5
-PACE = 0.03  # seconds between two reads of a long stream that comes in drops: waking for each costs more than the text
+PACE = 0.05  # seconds between two reads of a long stream that comes in drops: waking for each costs more than the text
 _PACE_AFTER = 0.5  # seconds after which an answer is a long one
 _DROP = 0.001  # a read that waited so long found nothing ready
 _ERROR_BODY_LIMIT = 64 * 2**10

@@ -1,7 +1,7 @@
 """The one drawer: a prompt_toolkit application with the live part above the input, and whole lines written above both.
 
 Everything that is seen passes `Screen.write` (once, into the scrollback) or `Screen.live` (redrawn). The redraws that
-nobody's key asked for come from one timer, at most 15 times a second and only while something moves.
+nobody's key asked for come from one timer, at most 12 times a second and only while something moves.
 Not here: what keys do (keys), what is shown of a turn (turns), what happens with a line (repl).
 """
 
@@ -45,7 +45,7 @@ from prompt_toolkit.widgets import SearchToolbar
 
 from scratchy.terminal.layout import Live, rows
 
-FRAME = 1 / 15  # seconds between two redraws of our own
+FRAME = 1 / 12  # seconds between two redraws of our own
 ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a frame stay under 100 ms
 
 _STYLE = Style.from_dict(
