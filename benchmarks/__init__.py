@@ -1,1 +1,1 @@
-"""What Scratchy costs, each figure beside its floor or peer in the same run: `python -m benchmarks start`, … or `all`."""
+"""What Scratchy costs, each figure beside its floor in the same run: `python -m benchmarks start`, … or `all`."""

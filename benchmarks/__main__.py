@@ -1,4 +1,4 @@
-"""`python -m benchmarks SUBJECT…` prints a line a figure; `all` runs every subject. `--tiny`: sizes that only show it runs."""
+"""`python -m benchmarks SUBJECT…` prints a line a figure; `all` runs every subject; `--tiny` only shows it runs."""
 
 import sys
 from importlib import import_module

@@ -23,8 +23,8 @@ SENTENCE = "A session is one file that grows by appends, and every finished mess
 
 @dataclass(frozen=True)
 class Row:
-    """One line: ours beside the floor. `budget` is the largest ratio allowed (of `ours` itself, when there is no floor);
-    None: told without being judged."""
+    """One line: ours beside the floor. `budget` is the largest ratio allowed (of `ours`, where there is no floor);
+    None: told, not judged."""
 
     name: str
     ours: float
@@ -77,7 +77,7 @@ def timed(work: Callable[[], Any]) -> tuple[float, float]:
 
 
 class Home:
-    """A home of its own for the programs under test: nobody's config, keys or sessions take part, bytecode is cached."""
+    """A home for the programs under test: nobody's config, keys or sessions take part, and bytecode is cached."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="scratchy-bench-")

@@ -1,5 +1,4 @@
-"""Row 6: one question, one answer, from exec to exit, beside a program of typer, httpx and rich; codex where it is found."""
-
+"""Row 6: one question, one answer, from exec to exit, beside a program of typer, httpx and rich."""
 
 from benchmarks.common import FLOORS, PYTHON, ROOT, Home, Row, interleaved, median, process
 from benchmarks.server import Server

@@ -1,4 +1,4 @@
-"""Row 8: `save_session` with one message more than is stored, beside an append of that message (from the second save on)."""
+"""Row 8: `save_session` with one message more than is stored, beside an append; from the second save in a process."""
 
 from benchmarks.append import MESSAGE
 from benchmarks.common import Home, Row, conversation, interleaved, median, timed
@@ -32,5 +32,5 @@ def run(*, tiny: bool = False) -> list[Row]:
     append = median([wall for wall, _ in appends])
     return [
         Row(f"8 save_session, one more than {size}", median([wall for wall, _ in saves]), append, 10),
-        Row(f"8 the same on the list that load_session gave ({size})", median([wall for wall, _ in loaded]), append, 10),
+        Row(f"8 … the list being load_session's ({size})", median([wall for wall, _ in loaded]), append, 10),
     ]

@@ -20,6 +20,7 @@ RATE = 200  # tokens a second of the slow answers
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # each token leaves at once
 
     def do_GET(self) -> None:
         self._whole(json.dumps({"object": "list", "data": [{"id": "bench", "object": "model"}]}).encode())

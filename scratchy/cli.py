@@ -41,7 +41,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 def main() -> NoReturn:
     """The console script: run, and turn what went wrong into a sentence and an exit code."""
     gc.set_threshold(50_000, 20, 50)  # looking for garbage, which a start hardly makes, takes a tenth of it
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # nor is there anything to look for on the way out
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

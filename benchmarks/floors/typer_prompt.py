@@ -10,7 +10,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 
 @app.command()
-def start(
+def start(  # noqa: PLR0913 - ten options
     one: Text = None, two: Text = None, three: Text = None, four: Text = None, five: Text = None,
     six: Text = None, seven: Text = None, eight: Text = None, nine: bool = False, ten: bool = False,
 ) -> None:  # fmt: skip
