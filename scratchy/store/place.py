@@ -199,7 +199,11 @@ def read_row(disk: Disk, path: str, session_id: str) -> tuple[Header, int, int, 
         there = os.fstat(handle)
         if not stat.S_ISREG(there.st_mode):
             raise DamageError("its file is none")
-        header, count = _read_header(disk, handle)
+        try:
+            head = parse_head(disk.read(handle, HEAD, 0))
+        except DamageError:  # it may be patched just now
+            head = None
+        header, count = (head.header, head.total) if head is not None else _read_header(disk, handle)
         return header, count, there.st_size, there.st_mtime
     except DamageError as error:
         raise damaged(session_id, path, error) from None
@@ -208,11 +212,7 @@ def read_row(disk: Disk, path: str, session_id: str) -> tuple[Header, int, int, 
 
 
 def _read_header(disk: Disk, handle: int) -> tuple[Header, int]:
-    try:
-        head = parse_head(disk.read(handle, HEAD, 0))
-    except DamageError:  # it may be patched just now
-        head = None
-    head = head or read_head(disk, handle)
+    head = read_head(disk, handle)
     if head is not None:
         return head.header, head.total
     header, messages = decode_foreign(_whole(disk, handle), os.fstat(handle).st_mtime)

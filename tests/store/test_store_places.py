@@ -102,7 +102,7 @@ class SmallDisk(FaultyDisk):
 
 
 def fill(store: FileStore, free) -> None:
-    """Appends until nothing goes any more: what was acknowledged is read by all ways, and saved on once there is room."""
+    """Appends until nothing goes any more: what was acknowledged is read by all ways; then there is room again."""
     writer = store.open("x", create=new())
     expected: list[dict] = []
     with pytest.raises(OSError, match=r"No space left on device.*x_chat\.toon") as caught:
