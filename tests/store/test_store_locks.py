@@ -1,5 +1,6 @@
 """One writer a file, between real processes: refused within a second, with the holder's pid; the lock dies with it."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -61,9 +62,9 @@ def holder(tmp_path):
     made.end()
 
 
-def refused(folder: Path, pid: int) -> SessionLockedError:
+def refused(folder: Path, pid: int, *, ways: int = 1) -> SessionLockedError:
     store = FileStore(folder)
-    for call in (lambda: store.open("x"), lambda: store.delete("x"), lambda: store.rename("x", "y")):
+    for call in (lambda: store.open("x"), lambda: store.delete("x"), lambda: store.rename("x", "y"))[:ways]:
         start = time.monotonic()
         with pytest.raises(SessionLockedError) as caught:
             call()
@@ -73,7 +74,7 @@ def refused(folder: Path, pid: int) -> SessionLockedError:
 
 
 def test_the_second_process_is_told_who_holds_it(tmp_path, holder):
-    error = refused(tmp_path, holder.process.pid)
+    error = refused(tmp_path, holder.process.pid, ways=3)
     assert error.host == os.uname().nodename and error.since and error.since.endswith("Z")
     store = FileStore(tmp_path)
     assert store.load("x")[1][0]["content"] == "of the holder" and len(store.list()) == 1
@@ -209,3 +210,27 @@ def test_readers_beside_a_writer_see_a_prefix(tmp_path):
         thread.join()
     writer.close()
     assert not wrong and looks[0] > 10 and not list(tmp_path.glob(".x.tail*"))
+
+
+def test_many_threads_ask_while_another_process_gives_up(tmp_path, holder):
+    """One that is refused must not, closing its look at the lock file, give up the lock that another thread got."""
+    store = FileStore(tmp_path)
+    got: list[object] = []
+
+    def ask() -> None:
+        with contextlib.suppress(SessionLockedError):
+            got.append(store.open("x"))
+
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.01)
+    time.sleep(0.42)  # the first are refused about now
+    holder.end()
+    for thread in threads:
+        thread.join()
+    writer = store.open("x")
+    with pytest.raises(subprocess.CalledProcessError):
+        subprocess.run([sys.executable, "-c", HOLDER, str(tmp_path)], check=True, capture_output=True)
+    for one in [writer, *got]:
+        one.close()  # type: ignore[attr-defined]
