@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 
+import pytest
 from store_kit import BASE, opened_and_strict, save
 
 from scratchy.store.files import FileStore
 
-KILLS = 200 if os.environ.get("CI_LONG") else 40
+KILLS = 40
+ROUNDS = 5 if os.environ.get("CI_LONG") else 1
 
 WRITER = """
 import sys
@@ -30,7 +32,8 @@ while True:
 """
 
 
-def test_kills_at_random_moments(tmp_path):
+@pytest.mark.parametrize("turn", range(ROUNDS))
+def test_kills_at_random_moments(tmp_path, turn):
     seed = random.randrange(10**9)
     chance = random.Random(seed)
     acknowledged, titled = 0, 0
