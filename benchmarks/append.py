@@ -21,23 +21,24 @@ def run(*, tiny: bool = False) -> list[Row]:
         store = open_store(home.sessions.as_uri())
         writers = [store.open(f"m{size}") for size in sizes]
         subjects += [lambda writer=writer: timed(lambda: writer.append([MESSAGE])) for writer in writers]
+        subjects += append_by_id(home, sizes)
         taken = interleaved(subjects, rounds, warm_up=3)
         for writer in writers:
             writer.close()
-        by_id = append_by_id(home, sizes, rounds)
     walls = [median([wall for wall, _ in one]) for one in taken]
-    raw, ours = walls[: len(sizes)], walls[len(sizes) :]
+    raw, ours, by_id = (walls[at : at + len(sizes)] for at in range(0, len(walls), len(sizes)))
     rows = [Row(f"7 append at {size} messages", ours[at], raw[at], 2) for at, size in enumerate(sizes)]
     rows.append(Row(f"7 append at {sizes[-1]} beside at {sizes[0]}", ours[-1], ours[0], 1.3))
     rows += [Row(f"7 append_message(id) at {size}", by_id[at], raw[at], 2) for at, size in enumerate(sizes)]
     return [*rows, Row(f"7 append_message at {sizes[-1]} beside at {sizes[0]}", by_id[-1], by_id[0], 1.3)]
 
 
-def append_by_id(home: Home, sizes: tuple[int, ...], rounds: int) -> list[float]:
+def append_by_id(home: Home, sizes: tuple[int, ...]) -> list[Callable[[], tuple[float, float]]]:
     """The same through the API, which opens and locks the session for each call."""
     manager = SessionManager(home.sessions)
-    subjects = [lambda size=size: timed(lambda: manager.append_message(f"m{size}", MESSAGE)) for size in sizes]
-    return [median([wall for wall, _ in one]) for one in interleaved(subjects, rounds, warm_up=3)]
+    for size in sizes:
+        manager.save_session(f"id{size}", conversation(size))
+    return [lambda size=size: timed(lambda: manager.append_message(f"id{size}", MESSAGE)) for size in sizes]
 
 
 def two_synced_writes(path: Path, like: Path) -> Callable[[], tuple[float, float]]:
