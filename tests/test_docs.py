@@ -211,7 +211,7 @@ def test_settings_and_providers_are_those_of_the_program() -> None:
     keys = next(rows for _, rows in tables("configuration.md") if rows[0][0] == "`provider`")
     assert sorted(names(cell)[0] for cell, _ in keys) == sorted(config.KEYS)
     assert sorted(names(cell)[0] for cell, _ in table("configuration.md", "Providers")) == sorted(PROVIDERS)
-    free = re.search(r"Its (.*) are used as they are", (ROOT / "docs" / "configuration.md").read_text())
+    free = re.search(r"Its (.*?)\s+are used as they are", (ROOT / "docs" / "configuration.md").read_text(), re.DOTALL)
     assert free and tuple(names(free[1])) == config.FREE_IN_PROJECT
 
 
