@@ -195,6 +195,17 @@ def test_a_reader_that_went_away_is_no_error(home):
         assert "Traceback" not in complaint and "Broken" not in complaint and "Exception ignored" not in complaint
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", [("-p", "Hello"), ()])
+def test_closed_streams_are_no_error(home, closed, arguments):
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *home.command(*home.script("Hi"), "-s", "x", *arguments)]
+    done = subprocess.run(
+        shell, input="Hello\n", capture_output=True, text=True, env=home.env, cwd=home.work, check=False
+    )
+    assert done.returncode == 0 and "Traceback" not in text_of(done) and "Exception" not in text_of(done)
+    assert home.ids() == (["x"] if arguments or "<" not in closed else [])
+
+
 # -- choosing the session
 
 
@@ -293,7 +304,7 @@ def test_a_folder_that_is_a_file(home):
     home.sessions.write_text("a file")
     for arguments in (["-p", "Hello"], ["-s", "x"], ["session", "list"], ["session", "show", "x"]):
         done = home.run(*home.script("Hi"), *arguments)
-        assert done.returncode == 1 and str(home.sessions) in done.stderr and "Traceback" not in done.stderr
+        assert done.returncode in (1, 2) and str(home.sessions) in done.stderr and "Traceback" not in done.stderr
 
 
 def obey_permissions() -> None:
