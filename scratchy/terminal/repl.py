@@ -15,6 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from scratchy.core.errors import ProviderError, ScratchyError
@@ -371,7 +372,8 @@ class Repl:
     async def _loaded_show(self) -> Show:
         """With rich, and so made when there is something to show: at rest in a new session it takes no memory."""
         if self._show is None:
-            self._show = (await asyncio.to_thread(_load_show))(self._screen)
+            show: type[Show] = (await asyncio.to_thread(import_module, "scratchy.terminal.show")).Show
+            self._show = show(self._screen)
         return self._show
 
     def _command_names(self) -> Sequence[str]:
@@ -389,12 +391,6 @@ def _load_commands() -> Commands:
     from scratchy.commands import command_names, dispatch
 
     return Commands(dispatch, command_names)
-
-
-def _load_show() -> type[Show]:
-    from scratchy.terminal.show import Show
-
-    return Show
 
 
 def _reason(failure: Exception) -> str:
