@@ -9,9 +9,10 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from scratchy import compose, config
+from scratchy.core.errors import SessionConflictError
 from scratchy.core.events import ApprovalRequested, Event, SaveFailed, ToolFinished, ToolStarted, TurnFinished
 from scratchy.core.loop import last_text
 from scratchy.core.messages import Message, ToolSpec, text_of
@@ -20,7 +21,7 @@ from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
-from scratchy.sessions.seen import copied
+from scratchy.sessions.seen import Seen, copied
 from scratchy.sessions.worker import Worker
 
 STEPS_REACHED = "Max iterations reached."
@@ -60,6 +61,7 @@ class Agent:
         self._tools: dict[str, Tool] = {}
         self._callbacks: dict[str, Callable[..., Any]] = {}
         self._open: dict[str, AgentSession] = {}
+        self._agreed = Seen()  # what each session here and the disk last agreed on
         self._turns: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Lock]] = {}
         self._choices: dict[str, compose.Choice] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -95,11 +97,13 @@ class Agent:
     def get_session(self, session_id: str = "default") -> AgentSession:
         """The session's one object here: loaded when it is stored, else new with its system message."""
         if session_id not in self._open:
+            stamp = self.sessions.store.stamp(session_id)
             session = self.sessions.session(session_id)
             if session is None:
                 session = AgentSession(session_id, [{"role": "system", "content": self._system}])
                 self.sessions.note_seen(session_id, None, session.messages)
-            elif self._system_was_given:
+            self._agreed.note(session_id, stamp, session.messages)
+            if self._system_was_given:
                 self._replace_system_message(session)
             self._open[session_id] = session
         return self._open[session_id]
@@ -115,6 +119,7 @@ class Agent:
                 self.sessions.refuse_if_changed_elsewhere(session_id)
                 self.sessions.write(writer, system_part(session.messages), "cleared")
         session.clear_history()
+        self._agreed.note(session_id, self.sessions.store.stamp(session_id), session.messages)
 
     # -- tools
 
@@ -250,7 +255,9 @@ class Agent:
                 yield conversation
             finally:
                 if conversation.stamp is not None:
-                    self.sessions.note_seen(session_id, conversation.stamp, session.messages[: writer.count])
+                    stored = session.messages[: writer.count]
+                    self.sessions.note_seen(session_id, conversation.stamp, stored)
+                    self._agreed.note(session_id, conversation.stamp, stored)
                 await conversation.close(flush=False)
         finally:
             stack.close()
@@ -264,19 +271,32 @@ class Agent:
         return writer
 
     def _agree(self, session: AgentSession, writer: SessionWriter) -> None:
-        """Changes in memory are saved, changes on disk are read into the same list; both is a conflict."""
-        session_id = session.session_id
-        changed_here = self.sessions.changed_here(session_id, session.messages)
-        moved = self.sessions.moved_here(session_id)
-        if changed_here and not moved:
-            self.sessions.refuse_if_changed_elsewhere(session_id)
-        if changed_here:
-            if writer.count:
-                self.sessions.write(writer, session.messages)
-        elif moved or self.sessions.changed_elsewhere(session_id):
+        """Changes in memory are saved, changes on disk are read into the same list; both is a conflict. What changed is
+        judged by what this agent last agreed on with the disk: another agent or manager here writes it, too."""
+        session_id, agreed = session.session_id, self._agreed
+        stamp = self.sessions.store.stamp(session_id)
+        changed_here = not agreed.same(session_id, session.messages)
+        if stamp != agreed.stamp(session_id) and not self.sessions.moved_here(session_id):
+            stored = writer.load()
+            if not changed_here:
+                session.messages[:] = stored or system_part(session.messages)
+                session.metadata = dict(writer.header.metadata)
+            elif stored != session.messages and not agreed.same(session_id, stored):
+                self._refuse(session_id)
+        elif not changed_here and self.sessions.moved_here(session_id):
             session.messages[:] = writer.load() or [{"role": "system", "content": self._system}]
-            session.metadata = dict(writer.header.metadata)
-            self.sessions.note_seen(session_id, self.sessions.store.stamp(session_id), session.messages)
+        if changed_here and writer.count:
+            self.sessions.write(writer, session.messages)
+        agreed.note(session_id, self.sessions.store.stamp(session_id), session.messages)
+
+    def _refuse(self, session_id: str) -> NoReturn:
+        pid = self.sessions.store.last_writer(session_id)
+        raise SessionConflictError(
+            session_id,
+            f"Session '{session_id}' was changed both on disk (by process {pid or 'unknown'}) and here. "
+            "Nothing was written: load the session again and repeat your change.",
+            pid=pid,
+        )
 
     def _replace_system_message(self, session: AgentSession) -> None:
         system: Message = {"role": "system", "content": self._system}

@@ -41,9 +41,21 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 def main() -> NoReturn:
     """The console script: run, and turn what went wrong into a sentence and an exit code."""
     gc.set_threshold(50_000, 20, 50)  # looking for garbage, which a start hardly makes, takes a tenth of it
+    _stand_in_for_closed_streams()
     code = run(sys.argv[1:])
     gc.freeze()  # nor is there anything to look for on the way out
     sys.exit(code)
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Started with `>&-` or `<&-` there is no such stream: nothing is read then, and what is written goes nowhere."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_RDWR)
+            if handle != number:
+                os.dup2(handle, number)
+                os.close(handle)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def run(arguments: list[str]) -> int:
@@ -79,7 +91,7 @@ def _unexpected(error: Exception) -> int:
         path = log_to(user_dir("state"))
         getLogger("scratchy").error("unexpected", exc_info=error)
         where = f" The details are in {path}."
-    except OSError:
+    except (OSError, ConfigError):
         where = ""
     text = without_keys(f"something unexpected went wrong ({type(error).__name__}: {error}).")
     return _complain(f"{text} What was said is stored.{where}", FAILED)
@@ -211,11 +223,18 @@ def _change_folder(cwd: str | None, flags: dict[str, Any]) -> None:
         raise ConfigError(f"--cwd {cwd}: {error.strerror}.") from error
 
 
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError("The current folder is gone. Go to another one, or name it with --cwd.") from None
+
+
 def load_config(flags: dict[str, Any]) -> "Config":
     """The configuration; a project's file that wants more than is free is shown and asked about once."""
     from scratchy import config
 
-    folder = Path.cwd()
+    folder = _here()
     if not config.project_file(folder).exists():
         return config.load(flags, folder=folder)
     from scratchy.permissions import Trust
@@ -248,7 +267,7 @@ def _sessions_dir(context: typer.Context, after: str | None) -> Path:
 
     flags: dict[str, Any] = context.obj or {}
     before = flags.get("sessions_dir")
-    return config.load({"sessions_dir": after or before}, folder=Path.cwd()).sessions_dir
+    return config.load({"sessions_dir": after or before}, folder=_here()).sessions_dir
 
 
 @session_app.command("list")

@@ -54,7 +54,7 @@ async def help_(desk: Desk, argument: str) -> Outcome:
     entries = [entry for entry in COMMANDS if not wanted or entry.name.startswith(wanted) or wanted in entry.aliases]
     lines = [_help_line(entry) for entry in entries]
     keys = ["", *KEYS] if not wanted else []
-    return Outcome("\n".join(lines + keys) if entries else f"There is no command '/{wanted}'.")
+    return Outcome("\n".join(lines + keys) if entries else str(_find(wanted)))
 
 
 async def status(desk: Desk, argument: str) -> Outcome:
@@ -134,16 +134,19 @@ async def delete(desk: Desk, argument: str) -> Outcome:
 async def trash(desk: Desk, argument: str) -> Outcome:
     """List what was deleted, cleared or replaced. Nothing empties it by itself."""
     entries = desk.manager.trash()
-    lines = [f"{_when(entry.when)}  {entry.session_id}  {entry.count} messages, {entry.reason}" for entry in entries]
+    lines = [
+        f"{_when(entry.when)}  {entry.session_id}  {entry.count} messages, {entry.reason}  (`/restore {entry.name}`)"
+        for entry in entries
+    ]
     total = sum(entry.size for entry in entries)
     return Outcome("\n".join([*lines, f"{len(entries)} entries, {_size(total)}"]) if entries else "The trash is empty.")
 
 
 async def restore(desk: Desk, argument: str) -> Outcome:
-    """Bring back a session's newest version from the trash (this one's, without an id)."""
-    session_id = argument or desk.conversation.session_id
-    await desk.restore(session_id)
-    return Outcome(f"Restored session: '{session_id}' ({desk.conversation.count} messages)", switched=True)
+    """Bring back a session's newest version from the trash (this one's, without an id), or the entry that you name."""
+    await desk.restore(argument or desk.conversation.session_id)
+    current = desk.conversation
+    return Outcome(f"Restored session: '{current.session_id}' ({current.count} messages)", switched=True)
 
 
 async def history(desk: Desk, argument: str) -> Outcome:
@@ -214,7 +217,7 @@ COMMANDS = (
     Entry("rename", rename, (), "ID"),
     Entry("delete", delete, (), "[id]", removes=True),
     Entry("trash", trash, reads=True),
-    Entry("restore", restore, (), "[id]"),
+    Entry("restore", restore, (), "[id|entry]"),
     Entry("history", history, (), "[n]", reads=True),
     Entry("model", model, (), "[name]"),
     Entry("tools", tools, reads=True),
@@ -265,8 +268,8 @@ def _find(word: str) -> Entry | str:
     names = {name: entry for entry in COMMANDS for name in (entry.name, *entry.aliases)}
     if word in names:
         return names[word]
-    fits = {entry.name: entry for name, entry in names.items() if word and name.startswith(word)}
-    if len(fits) == 1:
+    fits = {name: entry for name, entry in names.items() if word and name.startswith(word)}
+    if len({entry.name for entry in fits.values()}) == 1:
         entry = next(iter(fits.values()))
         return f"Type the whole name: /{entry.name} removes something." if entry.removes else entry
     if fits:
@@ -279,7 +282,7 @@ def _find(word: str) -> Entry | str:
 def session_line(info: SessionInfo, *, current: bool = False) -> str:
     """One session as a row: id, messages, age."""
     if info.error or info.header is None:
-        return f"  {info.session_id}  cannot be read: {info.error}"
+        return f"  {info.session_id}  cannot be read: {info.reason}"
     mark = "* " if current else "  "
     title = f"  {info.header.title}" if info.header.title else ""
     note = "  (foreign: its header names another id)" if info.foreign else ""

@@ -193,6 +193,8 @@ def _named(config: "Config", by_flag: bool) -> _Named:
             name = "local"
     if name is None and base_url is not None:
         name = "openai"
+    if base_url is not None and not base_url.lower().startswith(("http://", "https://")):
+        raise ConfigError(f"The base URL '{base_url}' must begin with http:// or https://.")
     if name is not None and name.lower() not in PROVIDERS:
         where = "" if by_flag else f" (in {source})"
         raise ConfigError(f"Unknown provider '{name}'{where}. The providers are: {', '.join(PROVIDERS)}.")
@@ -264,9 +266,9 @@ def _refuse_other_server(session: Mapping[str, Any], name: str, url: str, by_pro
     stays_here = name not in ("openai", "ollama") or host in ("127.0.0.1", "localhost", "::1")
     if not stays_here or (session.get("provider") == name and not by_program):
         raise ConfigError(
-            f"This session was held with another server ({session.get('provider')}); today's is {name} at "
-            f"{_without_password(url)}. Nothing is sent until you choose: `/model {name}`, or start with "
-            f"--provider {name}."
+            f"This session was held with another server than today's, which is {name} at {_without_password(url)}. "
+            f"Nothing is sent until you choose: start with --base-url URL of the former server, or say "
+            f"`/model {name}` (or --provider {name}) to go on with today's."
         )
 
 

@@ -6,6 +6,7 @@ a file is there, platformdirs only off Linux.
 """
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -19,6 +20,7 @@ if sys.platform != "linux":
 
 FREE_IN_PROJECT = ("model", "instructions")
 KEYS = ("provider", "model", "base_url", "sessions_dir", "system", "instructions", "plain")
+LARGEST = 1_000_000  # bytes of a configuration file
 LOG_LEVELS = ("debug", "info", "warning", "error")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
@@ -49,6 +51,11 @@ class Config(NamedTuple):
 
 def user_dir(kind: str) -> Path:
     """The platform's folder for `kind` ("config", "data" or "state"), Scratchy's own part of it."""
+    if not (os.environ.get("HOME") or os.environ.get("XDG_CONFIG_HOME") or sys.platform == "win32"):
+        try:
+            Path.home()
+        except RuntimeError:
+            raise ConfigError("No home folder is known. Set HOME to a folder for settings and sessions.") from None
     if sys.platform != "linux":
         return Path(getattr(platformdirs, f"user_{kind}_path")("scratchy", appauthor=False))
     set_by = os.environ.get(f"XDG_{kind.upper()}_HOME", "")
@@ -119,7 +126,7 @@ def load(
     found, content = _read(project, notices)
     untrusted: dict[str, Any] = {}
     if not (content and trusted(project, content)):
-        untrusted = {key: value for key, value in found.items() if key not in FREE_IN_PROJECT}
+        untrusted = {key: value for key, value in found.items() if not _is_free(key, value)}
     _take(values, sources, {key: value for key, value in found.items() if key not in untrusted}, str(project))
     for key, (variable, value) in _from_environment(environ).items():
         _take(values, sources, {key: value}, variable)
@@ -127,6 +134,12 @@ def load(
     _take(values, sources, {key: value for key, value in flags.items() if value is not None}, "flag")
     values["sessions_dir"] = _folder(values.get("sessions_dir") or _own_sessions_dir())
     return Config(folder=folder, sources=sources, files=files, notices=tuple(notices), untrusted=untrusted, **values)
+
+
+def _is_free(key: str, value: Any) -> bool:
+    """Whether an untrusted project may set it: a model's name, but no provider with it and no file."""
+    names_more = key == "model" and ("/" in str(value) or "\\" in str(value) or str(value).lower().endswith(".gguf"))
+    return key in FREE_IN_PROJECT and not names_more
 
 
 def _take(values: dict[str, Any], sources: dict[str, str], layer: Mapping[str, Any], source: str) -> None:
@@ -137,14 +150,21 @@ def _take(values: dict[str, Any], sources: dict[str, str], layer: Mapping[str, A
 def _read(path: Path, notices: list[str]) -> tuple[dict[str, Any], bytes]:
     """One TOML file: its known keys, and its bytes (empty when there is none)."""
     try:
-        content = path.read_bytes()
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a FIFO would be waited for, a device read for ever
+            raise ConfigError(f"{path} cannot be read: it is no regular file. Remove it.")
+        with open(path, "rb") as file:
+            content = file.read(LARGEST + 1)
     except (FileNotFoundError, NotADirectoryError):
         return {}, b""
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}. Mend or remove it.") from error
+    if len(content) > LARGEST:
+        raise ConfigError(f"{path} is larger than {LARGEST} bytes, so it is no configuration. Mend or remove it.")
     tomllib = import_module("tomllib")  # only where there is a file to read
     try:
         table: dict[str, Any] = tomllib.loads(content.decode())
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deep. Mend or remove it.") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}. Mend or remove it.") from error
     notices += [f"{path}: '{key}' is not a setting that this version knows." for key in table if key not in KEYS]

@@ -12,7 +12,7 @@ from scratchy import compose
 from scratchy.config import Config, machine_id
 from scratchy.core.errors import SessionNotFoundError
 from scratchy.core.messages import calls_of, text_of
-from scratchy.core.text import clean, reveal
+from scratchy.core.text import clean, escaped_json, reveal
 from scratchy.sessions.manager import SessionManager
 
 
@@ -32,11 +32,11 @@ def list_sessions(folder: Path, as_json: bool) -> int:
             rows.append(
                 row | ({"error": info.error} if info.error else {}) | ({"foreign": True} if info.foreign else {})
             )
-        _print(json.dumps(rows, indent=2, ensure_ascii=False))
+        _print(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
         return 0
     for info in infos:
         if info.header is None:
-            _print(f"{reveal(info.session_id)}  cannot be read: {clean(info.error)}")
+            _print(f"{reveal(info.session_id)}  cannot be read: {clean(info.reason)}")
             continue
         title = f"  {clean(info.header.title)}" if info.header.title else ""
         foreign = "  (foreign: its header names another id)" if info.foreign else ""
@@ -52,7 +52,7 @@ def show_session(folder: Path, session_id: str, as_json: bool) -> int:
     if messages is None:
         raise SessionNotFoundError(session_id)
     if as_json:
-        _print(json.dumps(messages, indent=2, ensure_ascii=False))
+        _print(escaped_json(json.dumps(messages, indent=2, ensure_ascii=False)))
         return 0
     for message in messages:
         calls = "".join(
@@ -95,7 +95,7 @@ async def list_models(config: Config, as_json: bool) -> int:
 
 
 def _told(as_json: bool, row: dict[str, str], sentence: str) -> None:
-    _print(json.dumps(row, ensure_ascii=False) if as_json else sentence)
+    _print(escaped_json(json.dumps(row, ensure_ascii=False)) if as_json else sentence)
 
 
 def _print(text: str) -> None:

@@ -3,7 +3,9 @@
 Not here: parsing flags (cli.py), drawing (terminal). Only what the first prompt needs is imported at the top.
 """
 
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from scratchy import compose
 from scratchy.config import Config, machine_id, user_dir
-from scratchy.core.errors import SessionCorruptedError, SessionLockedError
+from scratchy.core.errors import ConfigError, SessionCorruptedError, SessionLockedError
 from scratchy.sessions.opening import Opened, made_id, open_session
 from scratchy.terminal.boot import Boot
 
@@ -34,6 +36,8 @@ class Start:
         self.proceed = proceed
         self.store: Store = compose.open_store("memory://") if no_session else compose.open_folder(config.sessions_dir)
         self.no_session = no_session
+        if not no_session and config.sessions_dir.exists() and not config.sessions_dir.is_dir():
+            raise ConfigError(f"{config.sessions_dir} is a file, so it cannot hold sessions. Name a folder.")
 
     def open(self, *, once: bool = False) -> tuple[Opened, list[str]]:
         """The session, and what to say about it. A named one that is held or damaged raises; else a new one is made.
@@ -62,8 +66,10 @@ class Start:
         say which it is."""
         opened, said = self.open(once=once)
         session_id = opened.session.session_id
-        told = f"Resuming session: '{session_id}' ({opened.count} messages)"
-        said.append(told if opened.resumed else f"Started new session: '{session_id}'")
+        if opened.resumed:
+            said.append(f"Resuming session: '{session_id}' ({opened.count} messages)")
+        elif not once:
+            said.append(f"Started new session: '{session_id}'")
         if opened.writer is not None:
             said += opened.writer.notices
             opened.writer.notices.clear()
@@ -100,20 +106,28 @@ class Start:
         """The shell line that goes on with this session; empty when nothing of it is kept."""
         if self.no_session or not self.store.exists(session_id):
             return ""
-        program = "scratchy" if not sys.argv[0].endswith(".py") else f"python {shlex.quote(sys.argv[0])}"
-        if sys.argv[0].endswith("__main__.py"):
-            program = "python -m scratchy"
-        place = (
-            f" --sessions-dir {shlex.quote(str(self.config.sessions_dir))}"
-            if self.config.by_flag("sessions_dir")
-            else ""
-        )
-        return f"{program}{place} --session={shlex.quote(session_id)}"
+        words = _program()
+        for key in ("sessions_dir", "provider", "base_url", "model"):
+            if self.config.by_flag(key):
+                words += [f"--{key.replace('_', '-')}", str(getattr(self.config, key))]
+        return shlex.join([*words, f"--session={session_id}"])
 
     def _last_of_this_folder(self) -> str | None:
         here = str(self.config.folder)
         infos = (info for info in self.store.list() if info.header is not None and not info.foreign)
         return next((i.session_id for i in infos if i.header and i.header.metadata.get("folder") == here), None)
+
+
+def _program() -> list[str]:
+    """The words that started this program, so that they start it again from the same folder."""
+    called = sys.argv[0]
+    if not called.endswith(".py"):
+        return [called if os.sep in called and not shutil.which(os.path.basename(called)) else os.path.basename(called)]
+    found = shutil.which("python")
+    python = "python" if found and os.path.abspath(found) == os.path.abspath(sys.executable) else sys.executable
+    inside = os.path.relpath(python)
+    python = inside if python != "python" and not inside.startswith("..") else python
+    return [python, "-m", "scratchy"] if called.endswith("__main__.py") else [python, called]
 
 
 def _sentence(error: Exception) -> str:

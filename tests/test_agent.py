@@ -657,3 +657,13 @@ def test_what_a_server_streams_is_stored_with_its_calls(sm, monkeypatch):
     assert answer == "Sunny" and requests[0].headers["authorization"] == "Bearer sk-x"
     assert [m["role"] for m in requests[1].json["messages"]] == ["system", "user", "assistant", "tool"]
     assert sm.session("default").metadata["provider"] == "openai"
+
+
+def test_what_another_object_here_stored_between_two_chats_stays(sm):
+    agent, other = agent_of(sm, "one", "two"), agent_of(sm, "three")
+    run(agent.chat("a", "s"))
+    sm.append_message("s", {"role": "user", "content": "beside"})
+    run(other.chat("b", "s"))
+    run(agent.chat("c", "s"))
+    stored = [message["content"] for message in sm.load_session("s") or []][1:]
+    assert stored == ["a", "one", "beside", "b", "three", "c", "two"] and sm.trash() == []

@@ -198,7 +198,7 @@ def test_trash_lists_what_was_deleted(window):
     assert window.type("/trash") == "The trash is empty."
     window.say("Hello")
     window.type("/clear")
-    assert re.search(r"default  3 messages, cleared\n1 entries, ", window.type("/trash"))
+    assert re.search(r"default  3 messages, cleared  \(`/restore \S+-default`\)\n1 entries, ", window.type("/trash"))
     assert "nobody" in window.type("/restore nobody")
 
 

@@ -11,7 +11,6 @@ from scratchy.core.errors import ContextOverflowError
 from scratchy.core.messages import Message, ToolCall, calls_of, text_of
 from scratchy.core.session import AgentSession, result, system_part
 
-
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's rule for a function's name
 
 

@@ -20,6 +20,8 @@ ScratchyError
 A store that fails in another way raises OSError, as the system gave it.
 """
 
+import errno
+
 
 class ScratchyError(Exception):
     """The base of all of them: `except ScratchyError` is safe to print."""
@@ -115,3 +117,22 @@ class ProviderUnavailableError(ProviderError):
 
 class ConfigError(ScratchyError):
     pass
+
+
+def save_problem(error: OSError | SessionError) -> str:
+    """Why a save failed, in the words that the terminal and scripts rely on."""
+    if isinstance(error, SessionError):
+        return str(error)
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return "no space"
+        case errno.EFBIG:
+            return "no space (file size limit)"
+        case errno.EIO:
+            return "I/O error"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "permission"
+        case errno.ENOENT | errno.ENOTDIR:
+            return "folder missing"
+        case _:
+            return error.strerror or str(error)

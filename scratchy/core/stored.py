@@ -28,6 +28,11 @@ class SessionInfo(NamedTuple):
     error: str = ""
     foreign: bool = False
 
+    @property
+    def reason(self) -> str:
+        """The part of `error` that a row needs: neither the id again nor what to do."""
+        return self.error.partition("cannot be read: ")[2].partition(". It was left untouched")[0] or self.error
+
 
 class TrashEntry(NamedTuple):
     """`name` identifies the entry; `when` is UTC ISO-8601; `reason` one word: deleted, cleared, replaced, renamed …"""

@@ -20,12 +20,18 @@ _SEQUENCE = (
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 # Outside the categories below, but shown as nothing: fillers and variation selectors.
 _INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+_NOT_IN_JSON = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _HIDING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def clean(text: str) -> str:
     """`text` without control sequences and control characters; newline and tab stay."""
     return re.sub(_SEQUENCE, "", text) if re.search(_CONTROL, text) else text
+
+
+def escaped_json(text: str) -> str:
+    r"""A JSON text with DEL, C1 and what reorders lines as `\u009b`: the same JSON, harmless where it is shown."""
+    return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def reveal(text: str) -> str:

@@ -3,7 +3,6 @@
 Not here: what a turn does (core/loop.py), how it looks (the faces), which provider answers (compose.py).
 """
 
-import errno
 import logging
 import os
 import time
@@ -14,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scratchy.core.context import context_of
-from scratchy.core.errors import SessionError
+from scratchy.core.errors import SessionError, save_problem
 from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
 from scratchy.core.loop import NewId, TurnSettings, run_turn
 from scratchy.core.messages import Message, calls_of, text_of
@@ -38,25 +37,6 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
-
-
-def save_problem(error: OSError | SessionError) -> str:
-    """Why a save failed, in the words that the terminal and scripts rely on."""
-    if isinstance(error, SessionError):
-        return str(error)
-    match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
-            return "no space"
-        case errno.EFBIG:
-            return "no space (file size limit)"
-        case errno.EIO:
-            return "I/O error"
-        case errno.EACCES | errno.EPERM | errno.EROFS:
-            return "permission"
-        case errno.ENOENT | errno.ENOTDIR:
-            return "folder missing"
-        case _:
-            return error.strerror or str(error)
 
 
 @dataclass(frozen=True)
@@ -190,6 +170,8 @@ class Conversation:
     async def clear(self) -> None:
         """Forget all but the system message; the old transcript goes to the trash."""
         system = system_part(await self.load_whole())
+        if system == self.session.messages:  # nothing to forget, nothing for the trash
+            return
         await self._flush()
         await self._replace(system, "cleared")
 

@@ -10,12 +10,19 @@ from typing import Any
 
 from scratchy import compose
 from scratchy.compose import Choice
-from scratchy.core.errors import ConfigError, ProviderError, SessionError, SessionExistsError, SessionNotFoundError
+from scratchy.core.errors import (
+    ConfigError,
+    ProviderError,
+    SessionCorruptedError,
+    SessionError,
+    SessionExistsError,
+    save_problem,
+)
 from scratchy.core.messages import text_of
 from scratchy.core.ports import Approve, Provider
 from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
-from scratchy.sessions.conversation import Conversation, Engine, save_problem
+from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
 
@@ -137,11 +144,22 @@ class Desk:
         except ProviderError:
             await provider.aclose()
             raise
+        await self._doubt(provider, model)
         async with self._choosing:
             await self._let_go_of_provider()
             url = compose.provider_url(name, base_url)
             self._choice = Choice(provider, "chosen with /model", compose.endpoint_of(url), wanted=model)
         return self._choice
+
+    async def _doubt(self, provider: Provider, model: str | None) -> None:
+        """Say so when the provider lists models, and this is none of them: a slip is noticed before a message is."""
+        try:
+            names = [info.name for info in await compose.list_models(provider)]
+        except ProviderError:
+            return
+        if model and names and not any(name in (model, f"{model}:latest") for name in names):
+            shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+            self.say(f"{provider.name} does not list a model '{model}'. It lists: {shown}.")
 
     # -- moving between sessions: the new one is open before the current one is let go, and the current one stays where
     # what is not saved yet cannot be saved (OSError or SessionError)
@@ -198,21 +216,27 @@ class Desk:
             return True
         return self.manager.delete_session(session_id) or self._empty.pop(session_id, None) is not None
 
-    async def restore(self, session_id: str) -> None:
-        """The newest trash entry of that id becomes current; what stands there goes to the trash."""
+    async def restore(self, named: str) -> None:
+        """A trash entry, by name or a session's newest, becomes current; what stands there goes to the trash."""
+        session_id = self.manager.in_trash(named).session_id
         current = self.conversation.session_id == session_id
-        if not any(entry.session_id == session_id for entry in self.manager.trash()):
-            raise SessionNotFoundError(session_id, f"The trash holds nothing of session '{session_id}'.")
         await self.conversation.settle()
         if current:
             await self.conversation.close()
         try:
-            self.manager.restore(session_id)
+            self.manager.restore(named)
         finally:
             if current:
-                self._take(open_session(self.manager.store, session_id))
-        if not current:
+                self._take(self._reopened(session_id))
+        if self.conversation.session_id != session_id:
             await self.resume(session_id)
+
+    def _reopened(self, session_id: str) -> Opened:
+        """The current session after its file changed; one that cannot be read gives way to a new one."""
+        try:
+            return open_session(self.manager.store, session_id)
+        except SessionCorruptedError:
+            return open_session(self.manager.store, made_id(self.manager.store))
 
     async def export(self, path: Path) -> int:
         """The whole session as JSON or, for `.md`, Markdown, in a new file of mode 0600; returns the message count.
@@ -240,7 +264,10 @@ class Desk:
         await old.close()
 
     def _take(self, opened: Opened) -> None:
+        same = self.conversation.session_id == opened.session.session_id
         self.conversation = self._converse(opened)
+        if same:  # its file changed, its model did not
+            return
         self._previous, self._choice = self._choice or self._previous, None
 
     def _converse(self, opened: Opened) -> Conversation:

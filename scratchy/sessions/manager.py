@@ -114,11 +114,18 @@ class SessionManager:
     def trash(self) -> list[TrashEntry]:
         return self.store.trash()
 
-    def restore(self, session_id: str) -> str:
-        """Bring back the newest trash entry of that id. Raises: SessionNotFoundError when the trash has none."""
-        entry = next((entry for entry in self.store.trash() if entry.session_id == session_id), None)
-        if entry is None:
-            raise SessionNotFoundError(session_id, f"The trash holds nothing of session '{session_id}'.")
+    def in_trash(self, named: str) -> TrashEntry:
+        """The entry of that name, else the newest of that session. Raises: SessionNotFoundError when there is none."""
+        entries = self.store.trash()
+        found = [entry for entry in entries if entry.name == named] + [e for e in entries if e.session_id == named]
+        if not found:
+            raise SessionNotFoundError(named, f"The trash holds nothing of session '{named}'.")
+        return found[0]
+
+    def restore(self, named: str) -> str:
+        """Bring back a trash entry, by its name or the newest of a session; returns the session's id."""
+        entry = self.in_trash(named)
+        session_id = entry.session_id
         restored = self.store.restore(entry.name)
         self._seen.note_moved(session_id)
         return restored
@@ -157,9 +164,7 @@ class SessionManager:
         equal = same
         if same < min(len(stored), len(messages)):  # NaN, tuples, lone surrogates: as they are stored they may be equal
             same = common_start(*([compose.as_stored(m) for m in side] for side in (stored, messages)))
-        if same == len(stored) == len(messages) and self.store.exists(session_id):
-            pass
-        elif same == len(stored):
+        if same == len(stored):
             writer.append(messages[same:])
         else:
             writer.replace(messages, reason)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from scratchy import system
 
+SILENCE = 0.6  # seconds; slow typists need less between two letters
+
 
 class LineInput:
     """`line` and `key` may be cancelled: what is read later is kept for the next call."""
@@ -34,13 +36,19 @@ class LineInput:
         return found.decode("utf-8", "replace")
 
     async def key(self) -> str | None:
-        """One key without waiting for its line's end; blanks are passed over, the rest of its line is dropped."""
+        """What answers a question: a key with silence after it, or a line. A person in the middle of a sentence gives
+        several letters, which the caller takes for no answer. None at the end of the input."""
         with system.single_keys(self._descriptor):
             while not self._buffer.strip() and not self._ended:
                 self._buffer = b""
                 await self._more()
+            while not self._ended and not self._buffer.endswith((b"\n", b"\r")):
+                try:
+                    await asyncio.wait_for(self._more(), SILENCE)
+                except TimeoutError:
+                    break
         typed, self._buffer = self._buffer.strip().decode("utf-8", "replace"), b""
-        return typed[:1] or None
+        return typed or None
 
     def drop_typed(self) -> None:
         """Forget what was typed before now."""

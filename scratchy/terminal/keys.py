@@ -88,8 +88,9 @@ def _bind_sending(screen: Screen, actions: Actions) -> None:
 
 def _bind_interrupting(screen: Screen, actions: Actions) -> None:
     typing = has_focus(screen.buffer)
+    asking = Condition(lambda: screen.asking)
 
-    @screen.keys.add("escape", filter=typing & ~is_searching & Condition(actions.busy))
+    @screen.keys.add("escape", filter=typing & ~is_searching & Condition(actions.busy) & ~asking)
     def _(event: KeyPressEvent) -> None:
         actions.interrupt()
 
@@ -139,6 +140,7 @@ async def _edit(screen: Screen, pastes: Pastes) -> None:
         failure, text = f"The input could not be handed to an editor: {error}", ""
     finally:
         screen.away = False
+        screen.note_key()  # the last one went to the editor
         with contextlib.suppress(OSError):
             os.unlink(path)
     if failure:

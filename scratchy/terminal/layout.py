@@ -43,6 +43,7 @@ class Live:
         unsaved: str = "",
         note: str = "",
         question: str = "",
+        hint: str = "",
     ) -> None:
         self.tail = tail
         self.status = status
@@ -53,6 +54,7 @@ class Live:
         self.unsaved = unsaved
         self.note = note
         self.question = question
+        self.hint = hint
 
 
 def rows(live: Live, now: float, width: int, height: int) -> list[Row]:
@@ -96,6 +98,8 @@ def _standing(live: Live, width: int) -> list[Row]:
         out.append([("class:error", clip(f"not saved: {one_line(live.unsaved)}", width))])
     if live.question:
         out += [[("class:question", line)] for line in wrapped(live.question, width)]
+    if live.hint:
+        out.append([("class:dim", clip(live.hint, width))])
     if live.note:
         out.append([("class:dim", clip(one_line(live.note), width))])
     return out

@@ -8,6 +8,7 @@ import re
 
 from prompt_toolkit.utils import get_cwidth
 
+from scratchy.core.errors import save_problem
 from scratchy.core.text import clean, reveal
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
@@ -42,6 +43,13 @@ def notice(text: str) -> str:
 
 def error(text: str) -> str:
     return paint(clean(text), RED) + "\n"
+
+
+def unsaved_reason(failure: Exception) -> str:
+    """Why a line could not be stored: `not saved: no space`, with the file or folder where the system named it."""
+    if not isinstance(failure, OSError):
+        return str(failure)
+    return f"not saved: {save_problem(failure)}" + (f" ({failure.filename})" if failure.filename else "")
 
 
 def one_line(text: str) -> str:

@@ -12,18 +12,27 @@ import sys
 from contextlib import aclosing, suppress
 from typing import Any
 
-from scratchy.core.errors import ScratchyError, SessionLockedError
-from scratchy.core.events import ApprovalRequested, Event, Notice, RetryScheduled, SaveFailed, ToolStarted, TurnFinished
+from scratchy.core.errors import ScratchyError, SessionLockedError, save_problem
+from scratchy.core.events import (
+    ApprovalRequested,
+    Event,
+    Notice,
+    RetryScheduled,
+    SaveFailed,
+    ToolFinished,
+    ToolStarted,
+    TurnFinished,
+)
 from scratchy.core.loop import last_text
 from scratchy.core.ports import Approval
-from scratchy.core.text import clean, reveal
-from scratchy.sessions.conversation import save_problem
+from scratchy.core.text import clean, escaped_json
 from scratchy.sessions.desk import Desk
+from scratchy.terminal.asking import NOBODY, ask
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LineInput
+from scratchy.terminal.lines import first_line
 
 log = logging.getLogger("scratchy.oneshot")
-REFUSED = "nobody can be asked here; start with --yolo to run such calls unasked."
 
 
 def run(boot: Boot, prompt: str, output_format: str) -> int:
@@ -63,7 +72,11 @@ class _OneShot:
         except ScratchyError as error:
             again = isinstance(error, SessionLockedError) or getattr(error, "retryable", False)
             kept = " Your message is kept." if desk.conversation.session.messages[1:] else ""
-            code = self._failed(desk, f"{error}{kept}", 75 if again else 1)
+            stop = "" if str(error).endswith((".", "!", "?", "`")) else "."
+            code = self._failed(desk, f"{error}{stop}{kept}", 75 if again else 1)
+        except OutputError as error:
+            note(str(error))
+            code = 1
         except BrokenPipeError:  # nobody reads stdout any more
             raise
         except OSError as error:
@@ -83,21 +96,22 @@ class _OneShot:
                 if isinstance(event, TurnFinished):
                     reason = event.reason
         answer = last_text(desk.conversation.session.messages)
-        if self._format == "text" and answer:
-            out(clean(answer))
-        elif self._format == "json":
-            row = {"session_id": desk.conversation.session_id, "answer": answer, "reason": reason}
-            out(json.dumps(row, ensure_ascii=False))
+        row = {"session_id": desk.conversation.session_id, "answer": answer, "reason": reason}
+        text = clean(answer) if self._format == "text" else json_text(row) if self._format == "json" else ""
+        if text:
+            out(text)
         return reason
 
     def _show(self, event: Event) -> None:
         if self._format == "stream-json":
             fields: dict[str, Any] = {name: value for name, value in dataclasses.asdict(event).items()}
-            out(json.dumps({"type": type(event).__name__, **fields}, ensure_ascii=False))
+            out(json_text({"type": type(event).__name__, **fields}))
             return
         match event:
             case ToolStarted(name=name, summary=summary):
                 note(f"→ {name}: {summary}")
+            case ToolFinished(name=name, summary=summary, ran=False, output=output):
+                note(f"✗ {name}: {summary} · {first_line(output)}")
             case RetryScheduled(reason, delay):
                 note(f"{reason}; trying again in {delay:.0f} s")
             case Notice(text):
@@ -111,14 +125,14 @@ class _OneShot:
 
     def _tell_session(self, session_id: str) -> None:
         if self._format == "stream-json":
-            out(json.dumps({"type": "Session", "version": 1, "session_id": session_id}, ensure_ascii=False))
+            out(json_text({"type": "Session", "version": 1, "session_id": session_id}))
         note(f"Session: {session_id}")
 
     def _failed(self, desk: Desk, text: str, code: int) -> int:
         note(text)
         if self._format != "text":
             row = {"session_id": desk.conversation.session_id, "error": text}
-            out(json.dumps({"type": "Error", **row} if self._format == "stream-json" else row, ensure_ascii=False))
+            out(json_text({"type": "Error", **row} if self._format == "stream-json" else row))
         return code
 
     def _watch_signals(self) -> None:
@@ -133,17 +147,25 @@ class _OneShot:
             self._task.cancel()
 
     async def _approve(self, request: ApprovalRequested) -> Approval:
-        if not sys.stdin.isatty():
-            return Approval(False, message=REFUSED)
-        note(f"The model asks to run {reveal(request.name)}:\n{reveal(request.preview)}\nAllow? (y/n): ", end="")
-        lines = LineInput()
-        lines.drop_typed()
-        return Approval((await lines.key() or "n").lower() == "y")
+        return await ask(request, LineInput(), lambda text: note(text, end="")) if sys.stdin.isatty() else NOBODY
+
+
+def json_text(value: Any) -> str:
+    return escaped_json(json.dumps(value, ensure_ascii=False))
+
+
+class OutputError(Exception):
+    """stdout takes nothing more: the disk behind it is full, say. The session is not touched by it."""
 
 
 def out(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"The answer could not be written: {error.strerror}. It is in the session.") from error
 
 
 def note(text: str, end: str = "\n") -> None:

@@ -8,11 +8,12 @@ import logging
 import signal
 import sys
 import time
+from collections.abc import Coroutine
 from contextlib import aclosing, suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 from scratchy import commands
-from scratchy.core.errors import ScratchyError
+from scratchy.core.errors import ScratchyError, save_problem
 from scratchy.core.events import (
     ApprovalRequested,
     ContextTrimmed,
@@ -30,8 +31,8 @@ from scratchy.core.events import (
 from scratchy.core.messages import text_of
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean, reveal
-from scratchy.sessions.conversation import save_problem
 from scratchy.sessions.desk import Desk
+from scratchy.terminal.asking import NOBODY, ask
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LineInput
 from scratchy.terminal.lines import duration, first_line, one_line
@@ -39,7 +40,6 @@ from scratchy.terminal.splitter import Splitter
 
 log = logging.getLogger("scratchy.plain")
 TWICE = 2.0  # seconds within which a second Ctrl-C ends the program
-NO_ONE_TO_ASK = "nobody can be asked here: stdin is no terminal. Start with --yolo to run such calls unasked."
 
 
 def run(boot: Boot) -> int:
@@ -70,7 +70,7 @@ class _Plain:
         desk = await self._boot.make_desk(say)
         desk.approve = self._approve
         try:
-            await desk.announce()
+            await self._interruptible(desk.announce())
             _show_recent(desk)
             while not self._quit:
                 line = await self._read(desk)
@@ -81,7 +81,7 @@ class _Plain:
         finally:
             await desk.close()
         if resume := self._boot.resume_line(desk.conversation.session_id):
-            say(f"To go on: {resume}")
+            say(f"Resume with: {resume}")
         return self._code
 
     async def _read(self, desk: Desk) -> str | None:
@@ -98,9 +98,10 @@ class _Plain:
             self._waiting = None
 
     async def _handle(self, desk: Desk, line: str) -> None:
-        self._turn = asyncio.ensure_future(
-            self._command(desk, line) if line.startswith("/") else _show_turn(desk, line)
-        )
+        await self._interruptible(self._command(desk, line) if line.startswith("/") else _show_turn(desk, line))
+
+    async def _interruptible(self, work: Coroutine[Any, Any, None]) -> None:
+        self._turn = asyncio.ensure_future(work)
         try:
             await self._turn
         except asyncio.CancelledError:
@@ -134,24 +135,7 @@ class _Plain:
             task.cancel()
 
     async def _approve(self, request: ApprovalRequested) -> Approval:
-        say(f"The model asks to run {reveal(request.name)}:\n{reveal(request.preview)}")
-        if not sys.stdin.isatty():
-            return Approval(False, message=NO_ONE_TO_ASK)
-        self._input.drop_typed()
-        while True:
-            write(f"Allow? y once, a always for {request.scope}, n no, e no with a word to the model (y/a/n/e): ")
-            match (await self._input.key() or "n").lower():
-                case "y":
-                    return Approval(True)
-                case "a":
-                    return Approval(True, always=True)
-                case "n" | "\x1b":
-                    return Approval(False)
-                case "e":
-                    write("Say to the model: ")
-                    return Approval(False, message=(await self._input.line() or "").strip())
-                case _:
-                    continue
+        return await ask(request, self._input, write) if sys.stdin.isatty() else NOBODY
 
 
 async def _show_turn(desk: Desk, line: str) -> None:
@@ -164,7 +148,8 @@ async def _show_turn(desk: Desk, line: str) -> None:
         raise
     except OSError as error:
         view.end()
-        say(f"not saved: {save_problem(error)}. The line was not sent: {clean(line)}")
+        where = f" ({error.filename})" if error.filename else ""
+        say(f"not saved: {save_problem(error)}{where}. The line was not sent: {clean(line)}")
     except ScratchyError as error:
         view.end()
         say(f"{clean(str(error))}{_kept(desk, line)}")
@@ -203,8 +188,8 @@ class TurnText:
                 self.end()
             case ToolStarted(name=name, summary=summary):
                 self._line(f"→ {one_line(name)}: {one_line(summary)[:300]}")
-            case ToolFinished(name=name, ran=False):
-                self._line(f"✗ {one_line(name)} was not run: {first_line(event.output)}")
+            case ToolFinished(name=name, summary=summary, ran=False):
+                self._line(f"✗ {one_line(name)}: {one_line(summary)[:300]} · {first_line(event.output)}")
             case ToolFinished(is_error=is_error):
                 end = f"{'✗ failed' if is_error else '✓ done'} ({duration(event.duration_ms)})"
                 self._line(f"{end}: {first_line(event.display)}")
@@ -257,7 +242,7 @@ def _show_recent(desk: Desk, count: int = 6) -> None:
 
 
 def say(text: str) -> None:
-    write(f"{text}\n")
+    write(f"{clean(text)}\n")
 
 
 def write(text: str, out: TextIO | None = None) -> None:

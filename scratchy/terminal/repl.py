@@ -25,7 +25,7 @@ from scratchy.terminal.clipboard import copy_by_program, osc52
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
-from scratchy.terminal.lines import error, folded, notice, user_lines
+from scratchy.terminal.lines import error, folded, notice, unsaved_reason, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
 
@@ -200,7 +200,11 @@ class Repl:
             view.fail(f"{failure}{kept}")
             self._bring_back()
         except (ScratchyError, OSError) as failure:
-            view.fail(str(failure) if view.begun else f"Not sent: {_reason(failure)}. Your line is back in the prompt.")
+            view.fail(
+                str(failure)
+                if view.begun
+                else f"{unsaved_reason(failure).rstrip('.')}. It was not sent: your line is back in the prompt."
+            )
             self._bring_back("" if view.begun else line)
         except asyncio.CancelledError:
             if not view.begun:
@@ -322,6 +326,7 @@ class Repl:
     def _leave(self, code: int) -> None:
         if not self._leaving:
             self._leaving = True
+            self._lines.clear()  # what waits was never sent
             task = self._loop.create_task(self._leave_with(code))
             self._beside.add(task)
 
@@ -391,8 +396,3 @@ def _load_commands() -> Commands:
     from scratchy.commands import command_names, dispatch
 
     return Commands(dispatch, command_names)
-
-
-def _reason(failure: Exception) -> str:
-    """Why a line could not be stored, in the words that the session's own errors use."""
-    return (failure.strerror or str(failure)) if isinstance(failure, OSError) else str(failure)

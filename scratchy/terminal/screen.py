@@ -93,15 +93,16 @@ def _open_output() -> Output:
 
 
 class Screen:
-    """`prompt` gives the text before the input."""
+    """`prompt` gives the text before the input. `last_key` is when the last key came, on a monotonic clock, `pause` how
+    many seconds after the one before it."""
 
     def __init__(self, prompt: Callable[[], str], history: History, completer: Completer) -> None:
         self.prompt = prompt
         self.live = Live()
         self._more: Callable[[], str] = str
         self.keys = KeyBindings()
-        self.question_keys = KeyBindings()
         self.asking = False
+        self.last_key = self.pause = float("-inf")
         self.away = False
         self.buffer = Buffer(
             history=history, completer=completer, multiline=True, complete_while_typing=False, name="input"
@@ -165,15 +166,24 @@ class Screen:
             self._hold(False)
 
     def ask(self, asking: bool) -> None:
-        """Show the question in place of the input, or the input again."""
+        """A question stands above the input, or is answered. The input stays: what is typed goes there."""
         self.asking = asking
         if self.app.layout.is_searching:
             stop_search()
-        self.app.layout.focus(self._question if asking else self.buffer)
+        self.app.layout.focus(self.buffer)
         self.refresh()
 
+    def note_key(self) -> None:
+        """A key was pressed, here or where we could not see it."""
+        now = time.monotonic()
+        self.pause, self.last_key = now - self.last_key, now
+
+    def forget_key(self) -> None:
+        """The last key was an answer: no pause is needed after it."""
+        self.last_key = float("-inf")
+
     def ask_word(self) -> None:
-        """Read a line in place of the question."""
+        """Read a line in place of the input."""
         self.word.reset()
         self.app.layout.focus(self.word)
         self.refresh()
@@ -241,20 +251,15 @@ class Screen:
             wrap_lines=True,
             dont_extend_height=True,
         )
-        self._question = Window(
-            FormattedTextControl("", focusable=True, show_cursor=False, key_bindings=self.question_keys), height=0
-        )
         word = Window(
             BufferControl(self.word, input_processors=[BeforeInput("No, because: ", "class:prompt")]),
             height=1,
             wrap_lines=False,
         )
-        asking = Condition(lambda: self.asking)
         menu = VSplit([CompletionsMenu(max_height=8, scroll_offset=1), Window(height=0)])
         parts = [
             ConditionalContainer(live, Condition(lambda: bool(self._rows))),
-            ConditionalContainer(entry, ~asking),
-            ConditionalContainer(self._question, asking),
+            ConditionalContainer(entry, ~has_focus(self.word)),
             ConditionalContainer(word, has_focus(self.word)),
             ConditionalContainer(menu, has_completions & has_focus(self.buffer)),
             ConditionalContainer(search, is_searching),
@@ -268,6 +273,7 @@ class Screen:
             terminal_size_polling_interval=0.5 if sys.platform == "win32" else None,
         )
         app.ttimeoutlen = ESCAPE_WAIT
+        app.key_processor.before_key_press += lambda _: self.note_key()
         app.key_processor.after_key_press += self._choose_wait
         return app
 

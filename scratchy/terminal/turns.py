@@ -131,7 +131,7 @@ class TurnView:
     def interrupted(self) -> None:
         self.finish()
         for tool in self._live.running.values():
-            self._push_line(tool_line(tool.name, tool.summary[:500], True, "stopped"))
+            self._push_line(tool_line(tool.name, tool.summary[:500], True, "stopped"), of_the_model=True)
         self._push_line(notice("Interrupted."))
 
     def finish(self) -> None:
@@ -149,7 +149,7 @@ class TurnView:
         match event:
             case ApprovalRequested(_, name, _, preview):
                 self.finish()
-                self._push_line(approval_lines(name, preview))
+                self._push_line(approval_lines(name, preview), of_the_model=True)
                 self._write(float("inf"))  # all of it stands above the question
             case ToolStarted(call, name, _, summary):
                 self._live.running[call["id"]] = Running(name, summary)
@@ -161,7 +161,7 @@ class TurnView:
             case ToolFinished(call, name, summary):
                 self._live.running.pop(call["id"], None)
                 end = tool_end(event.ran, event.is_error, event.duration_ms)
-                self._push_line(tool_line(name, summary[:500], event.is_error, end))
+                self._push_line(tool_line(name, summary[:500], event.is_error, end), of_the_model=True)
                 if event.is_error:
                     self._push_line(notice(f"  {first_line(event.display)}"))
                 self.last_output = event.display or event.output
@@ -202,7 +202,8 @@ class TurnView:
             self._shown = "header"
             self._ready.append(header(self._session_id))
 
-    def _push_line(self, line: str) -> None:
-        self._push_header()
+    def _push_line(self, line: str, *, of_the_model: bool = False) -> None:
+        if of_the_model:
+            self._push_header()
         self._ready.append("\n" + line if self._shown == "text" else line)
         self._shown = "lines"

@@ -71,7 +71,7 @@ def test_piped_lines_are_one_message_each_and_end_at_their_end(home):
     assert "Started new session: 'default'" in shown and "[default] 🤖 Assistant:\nHi\n" in shown
     assert [m["content"] for m in home.load("default")][1:] == ["Hello", "Hi", "More", "Yes"]
     assert "Model: scripted · " in shown and re.search(
-        r"Resume with: python .*run_agent\.py.* --session=default\n", shown
+        r"Resume with: .*python.* .*run_agent\.py.* --session=default\n", shown
     )
 
 

@@ -1,0 +1,35 @@
+"""The question before a tool call, asked line by line: for plain mode and for one answer on a terminal.
+
+Not here: the drawn question (approve.py). What was typed before the question is dropped; a key or a line answers.
+"""
+
+from collections.abc import Callable
+
+from scratchy.core.events import ApprovalRequested
+from scratchy.core.ports import Approval
+from scratchy.core.text import reveal
+from scratchy.terminal.input import LineInput
+
+NOBODY = Approval(
+    False, message="nobody can be asked here: stdin is no terminal. Start with --yolo to run such calls unasked."
+)
+
+
+async def ask(request: ApprovalRequested, lines: LineInput, write: Callable[[str], None]) -> Approval:
+    """Show the call, whole and exact, and read y, a, n or e. The end of the input is a no."""
+    write(f"The model asks to run {reveal(request.name)}:\n{reveal(request.preview)}\n")
+    lines.drop_typed()
+    while True:
+        write(f"Allow? y once, a always for {reveal(request.scope)}, n no, e no with a word to the model (y/a/n/e): ")
+        match (await lines.key() or "n").lower():
+            case "y" | "yes":
+                return Approval(True)
+            case "a" | "always":
+                return Approval(True, always=True)
+            case "n" | "no" | "\x1b":
+                return Approval(False)
+            case "e":
+                write("Say to the model: ")
+                return Approval(False, message=(await lines.line() or "").strip())
+            case _:
+                continue
