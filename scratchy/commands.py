@@ -217,7 +217,7 @@ COMMANDS = (
     Entry("rename", rename, (), "ID"),
     Entry("delete", delete, (), "[id]", removes=True),
     Entry("trash", trash, reads=True),
-    Entry("restore", restore, (), "[id|entry]"),
+    Entry("restore", restore, (), "[id]"),
     Entry("history", history, (), "[n]", reads=True),
     Entry("model", model, (), "[name]"),
     Entry("tools", tools, reads=True),
