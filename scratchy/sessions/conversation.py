@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scratchy.core.context import context_of
-from scratchy.core.errors import SessionError, save_problem
+from scratchy.core.errors import SessionCorruptedError, SessionError, save_problem
 from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
 from scratchy.core.loop import NewId, TurnSettings, run_turn
 from scratchy.core.messages import Message, calls_of, text_of
@@ -252,10 +252,28 @@ class Conversation:
         writer = await self._open()
         pending = self._pending
         if pending:
-            await self._write(lambda: writer.append(pending))
+            try:
+                await self._write(lambda: writer.append(pending))
+            except SessionCorruptedError:  # another program spoilt the file while it was open here
+                await self._write_anew(writer)
             self.session.last_activity = local_time(writer.header.updated_at)
         self._saved_all()
         return self._said()
+
+    async def _write_anew(self, writer: SessionWriter) -> None:
+        """All that memory holds; what lies in the file's place goes to the trash."""
+        messages, unread = list(self.session.messages), self._first
+
+        def replace() -> None:
+            writer.replace(messages, "replaced")
+            self._first = 0
+
+        await self._write(replace)
+        lost = f" {unread} older messages were not in memory; look for them there." if unread else ""
+        writer.notices.append(
+            f"The file of session '{self.session_id}' was overwritten by another program; it is written anew from "
+            f"memory, and what lay there is in the trash.{lost}"
+        )
 
     def _saved_all(self) -> None:
         self.unsaved, self.save_error = "", None

@@ -25,7 +25,7 @@ from sessionbench import (
 
 from scratchy import MemoryStore, compose
 from scratchy.core.errors import ContextOverflowError, ProviderError, ProviderUnavailableError, SessionLockedError
-from scratchy.core.events import ContextTrimmed, MessageAdded, Saved, SaveFailed, TurnFinished
+from scratchy.core.events import ContextTrimmed, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
 from scratchy.core.stored import Header
 
 
@@ -589,3 +589,16 @@ def test_the_scripted_provider_can_be_named_by_a_desk(tmp_path):
     run(take(desk.conversation, "Hello"))
     run(desk.close())
     assert Path(tmp_path / "sessions" / "default_chat.toon").exists() and not said
+
+
+@pytest.mark.parametrize("spoil", [b"", b"session_id: s\nversion: 1\n", b"garbage\n" * 40])
+def test_a_file_spoilt_by_another_program_is_written_anew_from_memory(tmp_path, spoil):
+    store = files(tmp_path)
+    conversation = converse(store, scripted("one", "two"))
+    run(take(conversation, "a"))
+    path = next(tmp_path.rglob("s_chat.toon"))
+    path.write_bytes(spoil)
+    events = run(take(conversation, "b"))
+    assert any(isinstance(event, Notice) and "written anew" in event.text for event in events)
+    assert texts(store.load("s")[1])[-4:] == ["a", "one", "b", "two"] and not conversation.unsaved
+    assert [entry.reason for entry in store.trash()] == ["replaced"]
