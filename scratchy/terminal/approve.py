@@ -32,7 +32,7 @@ class Approver:
         self._hint_ends: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
         self._bind()
-        screen.app.key_processor.after_key_press += lambda _: self._hint()
+        screen.app.key_processor.after_key_press += self._hint
 
     async def __call__(self, request: ApprovalRequested) -> Approval:
         async with self._turn:
@@ -60,7 +60,7 @@ class Approver:
         open_ = self._answer is not None and not self._answer.done()
         return open_ and time.monotonic() - self._drawn >= CALM and self._screen.pause >= PAUSE
 
-    def _hint(self) -> None:
+    def _hint(self, _: object = None) -> None:
         """Say where the keys go for as long as they do."""
         if self._hint_ends is not None:
             self._hint_ends.cancel()

@@ -173,7 +173,7 @@ class Screen:
         self.app.layout.focus(self.buffer)
         self.refresh()
 
-    def note_key(self) -> None:
+    def note_key(self, _: object = None) -> None:
         """A key was pressed, here or where we could not see it."""
         now = time.monotonic()
         self.pause, self.last_key = now - self.last_key, now
@@ -273,7 +273,7 @@ class Screen:
             terminal_size_polling_interval=0.5 if sys.platform == "win32" else None,
         )
         app.ttimeoutlen = ESCAPE_WAIT
-        app.key_processor.before_key_press += lambda _: self.note_key()
+        app.key_processor.before_key_press += self.note_key
         app.key_processor.after_key_press += self._choose_wait
         return app
 
