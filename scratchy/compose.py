@@ -201,10 +201,26 @@ def _named(config: "Config", by_flag: bool) -> _Named:
     return _Named(name.lower() if name else None, model, base_url, source)
 
 
-def check_providers(config: "Config") -> None:
-    """Raises: ConfigError for an unknown provider in flags or files."""
+def check_providers(config: "Config", environ: Mapping[str, str] = os.environ) -> None:
+    """Raises: ConfigError for an unknown provider in flags or files, or a server's address that is none."""
     _named(config, True)
     _named(config, False)
+    url = environ.get("OPENAI_BASE_URL", "")
+    if url and not _is_address(url, ("http", "https")):
+        raise ConfigError(
+            f"OPENAI_BASE_URL is '{_without_password(url)}'; it must be a URL such as http://host:8080/v1."
+        )
+    host = environ.get("OLLAMA_HOST", "").strip("\"' ")
+    if host and not _is_address(host if "://" in host else f"http://{host}", ("http", "https")):
+        raise ConfigError(f"OLLAMA_HOST is '{_without_password(host)}'; it must be an address such as 127.0.0.1:11434.")
+
+
+def _is_address(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and (bool(parts.hostname) or url.startswith("http://:")) and parts.port != 0
+    except ValueError:  # a port that is none
+        return False
 
 
 async def choose_provider(
@@ -235,8 +251,22 @@ async def choose_provider(
     url = provider_url(name, base_url, environ)
     if not flags.provider:
         _refuse_other_server(session, name, url, by_program)
+    if name == "local" and found is False and flags.model and not flags.provider:
+        _refuse_no_file(flags.model)
     provider = open_provider(name, model=model, base_url=base_url, api_key=api_key, environ=environ)
     return Choice(provider, why, endpoint_of(url), found, model)
+
+
+def _refuse_no_file(model: str) -> None:
+    """A model was named and nobody to serve it: what was found is the box, which serves files."""
+    from scratchy.providers.local import box_weights
+
+    weights = box_weights()
+    if not Path(model).expanduser().exists() and (weights is None or model != weights.stem):
+        raise ConfigError(
+            f"Nothing here serves a model '{model}'. Set OPENAI_API_KEY, name a server with --base-url, start "
+            "Ollama, or name a GGUF file."
+        )
 
 
 async def _find(environ: Mapping[str, str], api_key: str | None) -> tuple[str, str]:

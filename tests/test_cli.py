@@ -570,3 +570,15 @@ def test_every_public_name_resolves():
     assert set(scratchy.__all__) == set(dir(scratchy))
     with pytest.raises(AttributeError, match="CopilotAgent"):
         scratchy.CopilotAgent  # noqa: B018 - it comes with a later version
+
+
+def test_nonsense_addresses_in_the_environment_end_the_start_and_are_named(home):
+    for name, value in (("OPENAI_BASE_URL", "foo"), ("OLLAMA_HOST", "nonsense:99999"), ("OPENAI_BASE_URL", "http://")):
+        done = home.run("-p", "Hi", env={**home.env, name: value})
+        assert done.returncode == 2 and name in done.stderr and not home.sessions.exists()
+
+
+def test_a_model_that_nothing_serves_is_said_with_what_to_do(home):
+    done = home.run("-m", "gpt-4o", "-p", "Hi", env={**home.env, "OLLAMA_HOST": "127.0.0.1:1"})
+    assert done.returncode == 1 and "Nothing here serves a model 'gpt-4o'" in done.stderr
+    assert "OPENAI_API_KEY" in done.stderr and "Traceback" not in done.stderr
