@@ -76,8 +76,16 @@ def run(arguments: list[str]) -> int:
         return _complain(f"{error.strerror or error}{where}", FAILED)
     except Exception as error:
         if hasattr(error, "format_message"):  # click's own usage errors
-            return _complain(f"{error.format_message()} `scratchy --help` lists the flags.", USAGE)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            return _misused(str(error.format_message()))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
         return _unexpected(error)
+
+
+def _misused(text: str) -> int:
+    if text.startswith("Usage:"):  # a command group without its command
+        print(text, file=sys.stderr)
+        return USAGE
+    hint = "To ask one thing: scratchy -p TEXT. " if text.startswith("No such command") else ""
+    return _complain(f"{text} {hint}`scratchy --help` lists the flags.", USAGE)
 
 
 def _unexpected(error: Exception) -> int:
