@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from scratchy.core.events import TextDelta
 from scratchy.core.messages import Message, ToolCall, ToolSpec, text_of
 from scratchy.core.ports import Reply
+from scratchy.providers.models import ModelInfo
 
 NOTE = "*Demo: these are canned answers, no model is behind them.*"
 
@@ -47,6 +48,9 @@ class DemoProvider:
     model = "demo"
     supports_tools = True
     window: int | None = None
+
+    async def models(self) -> list[ModelInfo]:
+        return [ModelInfo(self.model, self.supports_tools, self.window)]
 
     async def prepare(self) -> None:
         pass

@@ -18,6 +18,7 @@ from scratchy.core.errors import ConfigError, ProviderError
 from scratchy.core.events import TextDelta
 from scratchy.core.messages import Message, ToolSpec, calls_of, text_of
 from scratchy.core.ports import Reply
+from scratchy.providers.models import ModelInfo
 
 Answer = str | Mapping[str, Any] | BaseException | type[BaseException]
 Scripted = Answer | Callable[[list[Message], list[ToolSpec]], Answer]
@@ -67,6 +68,9 @@ class ScriptedProvider:
         if not isinstance(replies, list) or not all(isinstance(one, str | dict) for one in cast("list[Any]", replies)):
             raise ConfigError(f"The file of answers {str(path)!r} must hold a JSON list of texts and messages.")
         return cls(cast("list[Scripted]", replies), model=str(path))
+
+    async def models(self) -> list[ModelInfo]:
+        return [ModelInfo(self.model, self.supports_tools, self.window)]
 
     async def prepare(self) -> None:
         pass

@@ -14,6 +14,7 @@ from scratchy.core.errors import ConfigError, ProviderError, RateLimitedError
 from scratchy.core.events import TextDelta
 from scratchy.core.ports import Provider, Reply
 from scratchy.providers.demo import DemoProvider
+from scratchy.providers.models import ModelInfo
 from scratchy.providers.scripted import ScriptedProvider
 from scratchy.providers.wrapped import WrappedProvider
 
@@ -72,6 +73,12 @@ def test_a_script_from_a_file(tmp_path: Path) -> None:
             ScriptedProvider.from_file(path)
     with pytest.raises(ConfigError, match="none"):
         ScriptedProvider.from_file(tmp_path / "none")
+
+
+def test_both_list_their_one_model() -> None:
+    assert asyncio.run(DemoProvider().models()) == [ModelInfo("demo", tools=True)]
+    scripted = ScriptedProvider([], model="m", supports_tools=False, window=9)
+    assert asyncio.run(scripted.models()) == [ModelInfo("m", tools=False, window=9)]
 
 
 def test_the_demo_says_what_it_is_in_every_answer() -> None:
