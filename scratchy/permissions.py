@@ -6,6 +6,7 @@ what a call would do (each tool tells its `Effect`), and asking (the loop does).
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,20 +21,41 @@ _SECRET_NAMES = (
     "id_ecdsa_sk", "id_ed25519_sk", "*.pem", "*.key", "*.p12", "*.pfx", "*.ppk", "*.jks", "*.keystore", "*.kdbx",
     "*.keytab", "*.gpg", "*.asc", "credentials", "credentials.json", "credentials.toml", "service-account*.json",
 )  # fmt: skip
-_HARMLESS_NAMES = (".env.example", ".env.sample", ".env.template", ".env.dist", "known_hosts")
+_HARMLESS_NAMES = frozenset((".env.example", ".env.sample", ".env.template", ".env.dist", "known_hosts"))
 _SECRET_FOLDERS = (".ssh", ".gnupg", ".aws", ".azure", ".password-store", "gcloud", "keyrings")
+# What people, editors and package managers add to the name of a copy: id_rsa.bak, .env~, x.pem.~2~, x.key.1
+_COPY_END = re.compile(r"(?:\.~\d+~|~|\.(?:bak|old|orig|save|sw[a-p])|[._-]?\d+)\Z")
+_LONGEST_NAME = 255  # no file system has longer ones
 _SECRET_ENDS = (".docker/config.json", ".kube/config", "gh/hosts.yml", "scratchy/config.toml")
 
 
 def is_secret(path: Path) -> bool:
-    """Is this, by its name alone, a file where keys and passwords lie? Case does not matter."""
-    parts = [part.lower() for part in path.parts]
-    name = parts[-1] if parts else ""
-    if name in _HARMLESS_NAMES:
+    """Is this, by its name alone, a file where keys and passwords lie, or a copy of one? Case does not matter."""
+    *folders, name = [part.lower() for part in path.parts] or [""]
+    names = _names(name)
+    if not _HARMLESS_NAMES.isdisjoint(names):
         return False
+    if any(part in _SECRET_FOLDERS for part in (*folders, name)):
+        return True
+    return any(_is_secret_name(one, folders) for one in names)
+
+
+def _names(name: str) -> list[str]:
+    """The name and, of a copy, the names that it may be a copy of."""
+    names = [name]
+    if len(name) > _LONGEST_NAME:
+        return names
+    while (shorter := _COPY_END.sub("", names[-1])) != names[-1]:
+        names.append(shorter)
+    return [*names, *(one[1:] for one in names[1:] if one.startswith("."))]  # Vim puts a dot before its swap file
+
+
+def _is_secret_name(name: str, folders: list[str]) -> bool:
     if any(fnmatchcase(name, pattern) for pattern in _SECRET_NAMES):
         return True
-    return any(part in _SECRET_FOLDERS for part in parts) or "/".join(parts).endswith(_SECRET_ENDS)
+    if name == "config" and any(folder.endswith(".git") for folder in folders):  # addresses with tokens in them
+        return True
+    return "/".join((*folders, name)).endswith(_SECRET_ENDS)
 
 
 class Permissions:

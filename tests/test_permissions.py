@@ -29,16 +29,26 @@ def test_paths_that_mean_nothing_are_told(tmp_path: Path):
             Permissions(tmp_path).resolve(wrong)
 
 
-@pytest.mark.parametrize(
-    "name", [".env", "a/.ENV.prod", "x.pem", "x/id_ed25519", ".aws/config", ".kube/config", "k.key"]
-)
+SECRET = """.env a/.ENV.prod x.pem x/id_ed25519 .aws/config .kube/config k.key
+    .git/config mirror.git/config .git/modules/a/config"""
+COPIES = """.env~ .env.bak id_rsa.BAK id_ed25519.old x.key.orig .netrc.save .env.swp .id_rsa.swp credentials.json.2
+    id_rsa2 x.pem.~2~ id_rsa.old.bak~ .git/config~ .kube/config.bak"""
+HARMLESS = """.env.example environment.py keys.py config id_rsa.py pem monkey git/config .git/HEAD
+    .env.example~ notes.bak keys.py~ config.old a.1 ~ .swp 1"""
+
+
+@pytest.mark.parametrize("name", (SECRET + " " + COPIES).split())
 def test_secret_names(name: str):
     assert is_secret(Path("/home/me") / name)
 
 
-@pytest.mark.parametrize("name", [".env.example", "environment.py", "keys.py", "config", "id_rsa.py", "pem", "monkey"])
+@pytest.mark.parametrize("name", HARMLESS.split())
 def test_harmless_names(name: str):
     assert not is_secret(Path("/home/me") / name)
+
+
+def test_a_name_without_an_end_costs_no_time():
+    assert not is_secret(Path("1" * 2_000_000 + "x"))
 
 
 def test_always_is_for_this_tool_and_this_target(tmp_path: Path):

@@ -54,6 +54,17 @@ def test_a_literal_search_leaves_out_ignored_binary_and_secret_files(tmp_path: P
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
+def test_backups_of_secret_files_and_the_repositorys_configuration_are_left_out(tmp_path: Path, program: str | None):
+    (tmp_path / ".git").mkdir()
+    for name in (".env~", "id_rsa.bak", ".git/config", ".git/config.old", "credentials.json.1", "open.txt~"):
+        (tmp_path / name).write_text("needle\n")
+    tools = make(tmp_path, program)
+    for name, argument in (("fast_grep", "keyword"), ("search_files", "pattern")):
+        assert hits(output(tools, name, **{argument: "needle"})) == ["open.txt~:1"]
+        assert hits(output(tools, name, **{argument: "needle"}, directory=".git")) == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_regex_search_with_its_options(tmp_path: Path, program: str | None):
     tools = make(tree(tmp_path), program)
     assert hits(output(tools, "search_files", pattern=r"^needle \(\d\)", directory="sub")) == ["c.py:1", "kept.log:1"]
