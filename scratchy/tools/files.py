@@ -26,9 +26,9 @@ class ReadFile:
         "read_file",
         "Read a text file, or some of its lines.",
         ("file_path",),
-        file_path=text("Path of the file, relative to the working folder or absolute."),
-        start_line=integer("First line to read, counted from 1.", minimum=1),
-        end_line=integer("Last line to read, included.", minimum=1),
+        file_path=text("Absolute, or relative to the working folder, as every path here."),
+        start_line=integer("Counted from 1.", minimum=1),
+        end_line=integer("Included.", minimum=1),
     )
 
     def __init__(self, permissions: Permissions) -> None:
@@ -52,7 +52,13 @@ def reading(permissions: Permissions, given: str, verb: str) -> Effect:
     preview = f"{verb} {path}" + (" (a file that often holds keys or passwords)" if secret else "")
     folder = path if path.is_dir() else path.parent
     free = permissions.may_read(path) and not secret
-    return Effect(given, preview, *(("this file", str(path)) if secret else ("this folder", str(folder))), free)
+    covers = _covers("file", path) if secret else _covers("folder", folder)
+    return Effect(given, preview, *covers, free)
+
+
+def _covers(kind: str, path: Path) -> tuple[str, str]:
+    """Scope and target of an effect on that file or folder."""
+    return f"this {kind}: {path}", str(path)
 
 
 def _read_lines(path: Path, start: int, end: int | None) -> str:
@@ -118,11 +124,11 @@ class Change:
 class CreateFile:
     spec: ToolSpec = spec(
         "create_file",
-        "Write a new text file, with its folders. An existing file is replaced only with overwrite=true.",
+        "Write a new text file, with its folders. An existing one is replaced only with overwrite=true.",
         ("file_path", "content"),
-        file_path=text("Path of the file, relative to the working folder or absolute."),
-        content=text("The whole content."),
-        overwrite=flag("Replace an existing file."),
+        file_path=text(),
+        content=text(),
+        overwrite=flag(),
     )
 
     def __init__(self, permissions: Permissions) -> None:
@@ -156,12 +162,12 @@ def _all_new(content: str, path: Path) -> str:
 class EditFile:
     spec: ToolSpec = spec(
         "edit_file",
-        "Replace a passage of a text file. old_text must stand in the file exactly once, unless replace_all is true.",
+        "Replace a passage of a text file. old_text must stand in it exactly once, unless replace_all is true.",
         ("file_path", "old_text", "new_text"),
-        file_path=text("Path of the file, relative to the working folder or absolute."),
-        old_text=text("The passage as it stands in the file, with its spaces and line ends."),
-        new_text=text("What stands there afterwards."),
-        replace_all=flag("Replace every place where old_text stands."),
+        file_path=text(),
+        old_text=text("Exactly as in the file, with its spaces and line ends."),
+        new_text=text(),
+        replace_all=flag(),
     )
 
     def __init__(self, permissions: Permissions) -> None:
@@ -216,16 +222,16 @@ def _squeezed(text: str) -> str:
 def _writing(given: str, change: Change) -> Effect:
     if not change.diff:
         raise ToolError("old_text and new_text are the same: nothing would change.")
-    return Effect(given, f"{change.path}\n{change.diff}", "this folder", str(change.path.parent))
+    return Effect(given, f"{change.path}\n{change.diff}", *_covers("folder", change.path.parent))
 
 
 class DeleteFile:
     spec: ToolSpec = spec(
         "delete_file",
-        "Delete a file or a link; a folder with all that is in it only with recursive=true. This cannot be undone.",
+        "Delete a file or link; a folder and all that is in it only with recursive=true. This cannot be undone.",
         ("file_path",),
-        file_path=text("Path of the file, relative to the working folder or absolute."),
-        recursive=flag("Delete a folder and everything in it."),
+        file_path=text(),
+        recursive=flag(),
     )
 
     def __init__(self, permissions: Permissions) -> None:
@@ -235,8 +241,8 @@ class DeleteFile:
         path = self._target(arguments)
         if _is_folder(path):
             preview = f"delete the folder {path} and all that is in it ({_census(path)})"
-            return Effect(arguments["file_path"], preview, "this folder", f"{path}{os.sep}")
-        return Effect(arguments["file_path"], f"delete {path}", "this folder", str(path.parent))
+            return Effect(arguments["file_path"], preview, f"this folder: {path}", f"{path}{os.sep}")
+        return Effect(arguments["file_path"], f"delete {path}", *_covers("folder", path.parent))
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         path = self._target(arguments)

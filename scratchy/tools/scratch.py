@@ -14,11 +14,11 @@ _MARGIN = 300
 class ScratchpadRead:
     spec: ToolSpec = spec(
         "scratchpad_read",
-        "Read a slice of a big output that was kept in the scratchpad.",
+        "Read a slice of a big output that the scratchpad keeps.",
         ("id",),
-        id=text("The entry's id, as it was told."),
-        offset=integer("First character, counted from 0.", default=0, minimum=0),
-        limit=integer("How many characters.", default=8000, minimum=1),
+        id=text(),
+        offset=integer("First character, from 0.", default=0, minimum=0),
+        limit=integer("Characters.", default=8000, minimum=1),
     )
 
     def __init__(self, scratchpad: Scratchpad, mentioned: Callable[[str], bool]) -> None:

@@ -20,7 +20,7 @@ _MOST_HITS = 300
 _MOST_NAMES = 1000
 _MOST_OUTPUT = 4 << 20
 _LONGEST_LINE = 400
-_DIRECTORY = text("Folder to look in, relative to the working folder or absolute.", default=".")
+_DIRECTORY = text(default=".")
 
 
 class ListFiles:
@@ -29,8 +29,8 @@ class ListFiles:
         "List a folder; folders end in /. With recursive=true also what lies below, without what .gitignore names.",
         (),
         directory=_DIRECTORY,
-        pattern=text("Shell pattern for the names, e.g. *.py.", default="*"),
-        recursive=flag("List what lies below, too."),
+        pattern=text("Shell pattern for names, e.g. *.py", default="*"),
+        recursive=flag(),
     )
 
     def __init__(self, permissions: Permissions) -> None:
@@ -97,20 +97,19 @@ class SearchFiles:
 
 _SEARCH: ToolSpec = spec(
     "search_files",
-    "Search the contents of files for a regular expression; a line each, as path:line: text. Files that .gitignore "
+    "Search file contents for a regular expression, line by line; hits as path:line: text. Files that .gitignore "
     "names, binary files and files with secrets are left out.",
     ("pattern",),
-    pattern=text("Regular expression, matched line by line."),
+    pattern=text(),
     directory=_DIRECTORY,
-    file_pattern=text("Only in files whose name matches this shell pattern, e.g. *.py.", default="*"),
-    ignore_case=flag("Do not tell upper case from lower."),
+    file_pattern=text("Shell pattern for file names, e.g. *.py", default="*"),
+    ignore_case=flag(),
 )
 _GREP: ToolSpec = spec(
     "fast_grep",
-    "Search the contents of files for a literal text; a line each, as path:line: text. Files that .gitignore names, "
-    "binary files and files with secrets are left out.",
+    "As search_files, for a literal text.",
     ("keyword",),
-    keyword=text("The text, exactly."),
+    keyword=text(),
     directory=_DIRECTORY,
 )
 

@@ -22,12 +22,12 @@ from scratchy.tools.specs import integer, spec, text
 class ExecuteCommand:
     spec: ToolSpec = spec(
         "execute_command",
-        "Run a shell command in the working folder and get its output (stdout and stderr together) and exit code. "
-        "There is no input and no terminal. What it leaves running in the background is ended with it.",
+        "Run a shell command and get its output (stdout and stderr together) and exit code. There is no input and no "
+        "terminal. What it leaves running in its process group is ended.",
         ("command",),
-        command=text("The command line."),
-        working_directory=text("Where to run it; the working folder if left out."),
-        timeout=integer("Seconds after which it is stopped.", default=300, minimum=1),
+        command=text(),
+        working_directory=text("The working folder if left out."),
+        timeout=integer("Seconds.", default=300, minimum=1),
     )
 
     def __init__(self, permissions: Permissions) -> None:
@@ -57,11 +57,10 @@ class ExecuteCommand:
 class CodeExecute:
     spec: ToolSpec = spec(
         "code_execute",
-        "Run Python code in a process of its own, in the working folder, and get what it prints. Print what you want "
-        "to see; nothing is kept between calls.",
+        "Run Python code in the working folder and get what it prints. Each call is a new process: nothing is kept.",
         ("code",),
-        code=text("The program."),
-        timeout=integer("Seconds after which it is stopped.", default=60, minimum=1),
+        code=text(),
+        timeout=integer("Seconds.", default=60, minimum=1),
     )
 
     def __init__(self, permissions: Permissions) -> None:
@@ -105,7 +104,7 @@ def _result(ended: Ended, job: Job) -> ToolResult:
     elif ended.code:
         notes.append(f"[exit code {ended.code}]")
     if ended.stopped and ended.why == "exit":
-        notes.append("[what it left running in the background was ended]")
+        notes.append("[what it left running in its process group was ended]")
     if not ended.output and not notes:
         notes.append("[no output, exit code 0]")
     gap = "" if not ended.output or ended.output.endswith("\n") else "\n"

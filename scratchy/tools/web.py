@@ -23,7 +23,7 @@ class WebSearch:
         "web_search",
         "Search the web; titles, addresses and a few words of each result.",
         ("query",),
-        query=text("What to look for."),
+        query=text(),
     )
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
@@ -41,10 +41,9 @@ class UrlFetch:
 
     spec: ToolSpec = spec(
         "url_fetch",
-        "Fetch a page from the web (http or https) and read it as Markdown. Addresses of this machine and of private "
-        "networks are refused.",
+        "Fetch a web page (http or https) as Markdown. Addresses of this machine and of private networks are refused.",
         ("url",),
-        url=text("The whole address."),
+        url=text(),
     )
 
     def __init__(self, allowed: tuple[str, ...] = ()) -> None:
@@ -52,13 +51,14 @@ class UrlFetch:
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         url = arguments["url"]
-        return Effect(url, f"fetch {url}", "this host", _host(url))
+        place = _place(url)
+        return Effect(url, f"fetch {url}", f"this host: {_shown(place)}", place)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         yield await _asked({"do": "fetch", "url": arguments["url"], "allowed": self._allowed}, _FETCH_SECONDS)
 
 
-def _host(url: str) -> str:
+def _place(url: str) -> str:
     """Scheme, host and port. Raises: ToolError for what is no web address."""
     try:
         parts = urlsplit(url)
@@ -72,6 +72,12 @@ def _host(url: str) -> str:
     if any(ord(character) <= 32 or ord(character) == 127 for character in url) or "\\" in url:
         raise ToolError(f"{url!r} holds characters that no address has.")
     return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+
+
+def _shown(place: str) -> str:
+    """For people: the scheme only where it is not https, the port only where it is not the scheme's own."""
+    scheme, _, rest = place.partition("://")
+    return rest.removesuffix(":443") if scheme == "https" else place.removesuffix(":80")
 
 
 async def _asked(request: Mapping[str, Any], seconds: float) -> ToolResult:

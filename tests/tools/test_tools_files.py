@@ -75,14 +75,17 @@ def test_reading_is_free_inside_and_asks_outside(tmp_path: Path):
     for asked in ("link", "way/f", "../out/f", str(outside / "f"), "/etc/hostname", "~/x"):
         assert isinstance(tools.check(call("read_file", file_path=asked)), Ask)
     asked = tools.check(call("read_file", file_path="link"))
-    assert isinstance(asked, Ask) and str(outside / "f") in asked.preview and asked.scope == "this folder"
+    assert isinstance(asked, Ask) and str(outside / "f") in asked.preview and asked.scope == f"this folder: {outside}"
     for name in ("list_files", "search_files", "fast_grep"):
         more = {"list_files": {}, "search_files": {"pattern": "x"}, "fast_grep": {"keyword": "x"}}[name]
         assert isinstance(tools.check(call(name, **more)), Run)
         assert isinstance(tools.check(call(name, directory="way", **more)), Ask)
 
 
-@pytest.mark.parametrize("name", [".env", ".env.local", "id_rsa", "server.PEM", ".netrc", ".aws/credentials", ".ssh/x"])
+SECRET = [".env", ".env.local", "id_rsa", "server.PEM", ".netrc", ".aws/credentials", ".ssh/x", ".env~", ".git/config"]
+
+
+@pytest.mark.parametrize("name", SECRET)
 def test_secret_files_ask_also_inside(tmp_path: Path, name: str):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("password")
@@ -90,7 +93,8 @@ def test_secret_files_ask_also_inside(tmp_path: Path, name: str):
     tools = make_tools(tmp_path)
     for given in (name, "innocent"):
         asked = tools.check(call("read_file", file_path=given))
-        assert isinstance(asked, Ask) and asked.scope == "this file" and "keys or passwords" in asked.preview
+        assert isinstance(asked, Ask) and "keys or passwords" in asked.preview
+        assert asked.scope == f"this file: {tmp_path / name}"
     for given in (".env.example", "known_hosts"):
         assert isinstance(tools.check(call("read_file", file_path=given)), Run)
 
@@ -99,7 +103,7 @@ def test_a_new_file_shows_all_of_it_and_is_written(tmp_path: Path):
     tools = make_tools(tmp_path)
     wanted = call("create_file", file_path="new/a.txt", content="one\ntwo")
     asked = tools.check(wanted)
-    assert isinstance(asked, Ask) and asked.scope == "this folder"
+    assert isinstance(asked, Ask) and asked.scope == f"this folder: {tmp_path / 'new'}"
     assert "+one\n+two\n\\ No newline" in asked.preview and str(tmp_path / "new/a.txt") in asked.preview
     assert not (tmp_path / "new").exists()
     output(tools, "create_file", file_path="new/a.txt", content="one\ntwo")
@@ -181,6 +185,7 @@ def test_a_folder_is_deleted_only_recursively(tmp_path: Path):
     assert "recursive=true" in failure(tools, "delete_file", file_path="e")
     asked = tools.check(call("delete_file", file_path="e", recursive=True))
     assert isinstance(asked, Ask) and "1 entry" in asked.preview and str(tmp_path / "d/e") in asked.preview
+    assert asked.scope == f"this folder: {tmp_path / 'd/e'}"
     for whole in (".", "..", "../d", "/"):
         assert "working folder" in failure(tools, "delete_file", file_path=whole, recursive=True)
     output(tools, "delete_file", file_path="e", recursive=True)

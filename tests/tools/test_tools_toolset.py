@@ -1,6 +1,7 @@
 """The toolset: bad calls become results, big output rests elsewhere, names stay unique."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,6 +40,20 @@ def test_the_eleven_in_their_order_with_the_arguments_that_are_promised(tmp_path
     assert told["execute_command"]["properties"]["timeout"]["default"] == 300
     assert told["code_execute"]["properties"]["timeout"]["default"] == 60
     assert tools.specs() == make_tools(tmp_path).specs()
+
+
+def test_all_specs_together_cost_a_request_little(tmp_path: Path):
+    specs = make_tools(tmp_path, Scratchpad(tmp_path / "pad")).specs()
+    assert len(specs) == len(NAMES) + 2
+    assert len(json.dumps(specs, ensure_ascii=False, separators=(",", ":")).encode()) <= 5_400
+
+
+def test_every_tool_refuses_an_argument_that_it_does_not_know(tmp_path: Path):
+    tools = make_tools(tmp_path, Scratchpad(tmp_path / "pad"))
+    for spec in tools.specs():
+        wanted = spec["function"]["parameters"].get("required", [])
+        name = spec["function"]["name"]
+        assert "'odd' is unknown" in failure(tools, name, **dict.fromkeys(wanted, "x"), odd=1)
 
 
 def test_adding_twice_registers_once_and_the_same_name_replaces(tmp_path: Path):

@@ -145,11 +145,18 @@ def test_what_is_no_web_address_is_refused_at_once(url: str):
 def test_asking_shows_the_address_and_always_covers_the_host():
     tools = make()
     asked = tools.check(call("url_fetch", url="https://example.com/a?b=c"))
-    assert isinstance(asked, Ask) and "https://example.com/a?b=c" in asked.preview and asked.scope == "this host"
+    assert isinstance(asked, Ask) and "https://example.com/a?b=c" in asked.preview
+    assert asked.scope == "this host: example.com"
     tools.remember(call("url_fetch", url="https://example.com/a?b=c"))
     assert isinstance(tools.check(call("url_fetch", url="https://EXAMPLE.com:443/other")), Run)
-    for other in ("http://example.com/", "https://www.example.com/", "https://example.com:8443/"):
-        assert isinstance(tools.check(call("url_fetch", url=other)), Ask)
+    others = {
+        "http://example.com/": "http://example.com",
+        "https://www.example.com/": "www.example.com",
+        "https://example.com:8443/": "example.com:8443",
+    }
+    for other, shown in others.items():
+        asked = tools.check(call("url_fetch", url=other))
+        assert isinstance(asked, Ask) and asked.scope == f"this host: {shown}"
     asked = tools.check(call("web_search", query="x"))
     assert isinstance(asked, Ask) and "x" in asked.preview
 
