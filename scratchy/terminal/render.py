@@ -28,6 +28,10 @@ _ITEM = re.compile(r"^( *)(?:[-*+]|\d{1,9}[.)]) +", re.MULTILINE)
 _FENCE = re.compile(r" *(`{3,}(?=[^`\n]*$)|~{3,})[ \t]*([^\s`]*).*$\n?", re.MULTILINE)
 _DELIMITER = re.compile(r"\|?( *:?-+:? *\|)+( *:?-+:? *)?")
 _LEAST_COLUMN = 6
+GIANT = 8 * 1024
+GIANT_LINES = 500
+"""Characters, or lines, past which a block stands as the model wrote it: rich and a highlighter would keep the keys
+waiting, and no person reads that much without a blank line."""
 _PARSER = MarkdownIt().enable(["strikethrough", "table"])
 _STEP = 3  # columns by which rich indents the text of a list's item
 
@@ -96,9 +100,13 @@ class Renderer:
         level, body = self._nesting(text.strip("\n"))
         width = max(self._console.width - level * _STEP, 16)
         fence = _FENCE.match(body)
+        giant = _is_giant(body)
+        if giant and not fence:
+            return body.split("\n")
         if _columns(body) * _LEAST_COLUMN > width:  # rich would leave nothing of it to read: its source, then
             return self._lines(_Snippet(body, ""), width)
-        what = _Snippet(_inside(body[fence.end() :], fence[1]), fence[2]) if fence else _Markdown(body)
+        language = fence[2] if fence and not giant else ""
+        what = _Snippet(_inside(body[fence.end() :], fence[1]), language) if fence else _Markdown(body)
         pad = " " * (level * _STEP)
         return (pad + line if line else line for line in self._lines(what, width))
 
@@ -106,6 +114,7 @@ class Renderer:
         fence = _FENCE.match(opening)
         marker, language = (fence[1], fence[2]) if fence else ("```", "")
         code = _inside(text.rstrip("\n"), marker)
+        language = "" if _is_giant(code) else language
         return self._lines(_Snippet(code, language), self._console.width) if code.strip() else ()
 
     def _nesting(self, body: str) -> tuple[int, str]:
@@ -232,6 +241,10 @@ def _columns(body: str) -> int:
     _, _, rest = body.partition("\n")
     delimiter = rest.partition("\n")[0].strip()
     return len(delimiter.strip("|").split("|")) if _DELIMITER.fullmatch(delimiter) else 0
+
+
+def _is_giant(text: str) -> bool:
+    return len(text) > GIANT or text.count("\n") > GIANT_LINES
 
 
 def _trimmed(lines: list[str]) -> list[str]:

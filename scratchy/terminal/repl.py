@@ -184,6 +184,7 @@ class Repl:
             await view.drain()
         except asyncio.CancelledError:
             view.interrupted()
+            await view.drain()
         finally:
             self._in_turn = False
             view.close()

@@ -12,6 +12,7 @@ from scratchy.terminal.splitter import Splitter
 from scratchy.terminal.turns import TurnView
 
 _SHOWN = 12  # lines of a message in the last exchanges
+_SHOWN_CHARS = 8000
 
 
 class Show:
@@ -38,7 +39,7 @@ class Show:
         results = {message["tool_call_id"]: message for message in messages if "tool_call_id" in message}
         out: list[str] = []
         for message in messages:
-            text = text_of(message).strip()
+            text = _end(text_of(message).strip())
             if message.get("role") == "user" and text:
                 out.append(_clipped(user_lines(f"[{reveal(session_id)}] You: ", text)))
             elif message.get("role") == "assistant":
@@ -54,6 +55,10 @@ def _call_line(call: ToolCall, results: Mapping[str, Message]) -> str:
     took = result.get("duration_ms") if result else None
     end = tool_end(True, is_error, took if isinstance(took, int) else None)
     return tool_line(call["function"]["name"], call["function"]["arguments"][:200], is_error, end)
+
+
+def _end(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else "… " + text[-_SHOWN_CHARS:]
 
 
 def _clipped(text: str) -> str:

@@ -34,6 +34,7 @@ from scratchy.terminal.splitter import Block, Splitter
 
 _OUTPUT_KEPT = 2000  # characters of a running tool's output
 _SLICE = 0.01  # seconds of work after which keys come first
+_BACKLOG = 32 * 1024  # characters that may wait to be written; then the stream waits too
 _ENDS = {
     "length": "The answer was cut: the model reached its limit of tokens.",
     "steps": "Stopped at the limit of steps. Say “go on” to continue.",
@@ -52,6 +53,7 @@ class TurnView:
         self._session_id = session_id
         self._splitter = Splitter()
         self._ready: deque[str] = deque()
+        self._backlog = 0  # characters in it
         self._streamed = False
         self._shown = ""  # what was written last: "", "header", "text" or "lines"
         self._had_text = False
@@ -59,7 +61,7 @@ class TurnView:
         live.status, live.since = "waiting for the model", time.monotonic()
 
     async def follow(self, events: AsyncGenerator[Event, None]) -> None:
-        """Show all events. A stream that never waits lets keys and redraws in between."""
+        """Show all events. A stream that never waits lets keys and redraws in between, and never gets far ahead."""
         async with aclosing(events):
             yielded = time.monotonic()
             async for event in events:
@@ -68,6 +70,10 @@ class TurnView:
                     self.delta(event.text)
                 else:
                     self.show(event)
+                if type(event) is ApprovalRequested:
+                    await self.drain()  # all of it stands above the question
+                elif self._backlog > _BACKLOG:
+                    await self._write_until(_BACKLOG // 2)
                 if (now := time.monotonic()) - yielded > _SLICE:
                     await asyncio.sleep(0)
                     yielded = now
@@ -75,7 +81,10 @@ class TurnView:
     async def drain(self) -> None:
         """Write all that is ready, a slice at a time."""
         self.finish()
-        while self._ready:
+        await self._write_until(0)
+
+    async def _write_until(self, left: int) -> None:
+        while self._backlog > left:
             self._write(_SLICE)
             self._screen.draw()
             await asyncio.sleep(0)
@@ -130,6 +139,11 @@ class TurnView:
 
     def interrupted(self) -> None:
         self.finish()
+        if self._backlog > 4 * _BACKLOG:  # it came in one piece; who interrupts will not wait for it
+            hidden = self._backlog
+            self._ready.clear()
+            self._backlog = 0
+            self._push_line(notice(f"… {hidden:,} characters are not shown; the session has them."))
         for tool in self._live.running.values():
             self._push_line(tool_line(tool.name, tool.summary[:500], True, "stopped"), of_the_model=True)
         self._push_line(notice("Interrupted."))
@@ -150,7 +164,6 @@ class TurnView:
             case ApprovalRequested(_, name, _, preview):
                 self.finish()
                 self._push_line(approval_lines(name, preview), of_the_model=True)
-                self._write(float("inf"))  # all of it stands above the question
             case ToolStarted(call, name, _, summary):
                 self._live.running[call["id"]] = Running(name, summary)
                 self._live.status, self._live.wait_until = "working", None
@@ -180,6 +193,7 @@ class TurnView:
         until = time.monotonic() + seconds
         while self._ready:
             item = self._ready.popleft()
+            self._backlog -= len(item)
             out.append(self._renderer.block(item, width) if isinstance(item, Block) else item)
             if time.monotonic() > until:
                 break
@@ -193,17 +207,22 @@ class TurnView:
             return
         self._push_header()
         if self._shown == "lines" and not self._had_text:  # the renderer does it before all but its first block
-            self._ready.append("\n")
+            self._push("\n")
         self._had_text, self._shown = True, "text"
-        self._ready.extend(blocks)
+        for block in blocks:
+            self._push(block)
 
     def _push_header(self) -> None:
         if not self._shown:
             self._shown = "header"
-            self._ready.append(header(self._session_id))
+            self._push(header(self._session_id))
 
     def _push_line(self, line: str, *, of_the_model: bool = False) -> None:
         if of_the_model:
             self._push_header()
-        self._ready.append("\n" + line if self._shown == "text" else line)
+        self._push("\n" + line if self._shown == "text" else line)
         self._shown = "lines"
+
+    def _push(self, item: str) -> None:
+        self._ready.append(item)
+        self._backlog += len(item)

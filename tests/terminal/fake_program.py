@@ -137,6 +137,18 @@ async def _stream(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
     yield _answer(self, answer)
 
 
+async def _flood(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    """`flood MEGABYTES [PIECE] [whole]`: no line ever ends; `whole`: all of it in one delta."""
+    megabytes, piece, how = [*text.split(), "", ""][:3]
+    piece = (piece or "abc") + " "
+    count = int(megabytes) * 1_000_000 // len(piece)
+    if how == "whole":
+        yield TextDelta(piece * count)
+    for _ in range(0 if how == "whole" else count // 100):
+        yield TextDelta(piece * 100)
+    yield _answer(self, "")
+
+
 async def _tool(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
     it = call("read_file", '{"file_path": "notes.txt"}')
     yield TextDelta("Let me look.")
@@ -206,6 +218,7 @@ _TURNS = {
     "markdown": _markdown,
     "slow": _slow,
     "stream": _stream,
+    "flood": _flood,
     "tool": _tool,
     "ask": _ask,
     "fail": _fail,

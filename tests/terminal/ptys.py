@@ -1,5 +1,6 @@
 """A program on a real pseudo-terminal, with a model of the screen: what a person would see, and every byte."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -54,7 +55,7 @@ class Terminal:
         self._child.setwinsize(rows, columns)
 
     def read(self, seconds: float = 0.05) -> None:
-        """Take what comes for so long."""
+        """Take what comes for so long, and draw it."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             try:
@@ -65,6 +66,15 @@ class Terminal:
                 return
             self.raw += data
             self._stream.feed(data)
+
+    def until(self, what: bytes) -> bytes:
+        """Take what comes until `what` has, undrawn: the model of the screen needs a second for a megabyte."""
+        start, got = time.monotonic(), bytearray()
+        while got.find(what, max(0, len(got) - 65536 - len(what))) < 0:
+            assert time.monotonic() - start < PATIENCE, f"waited in vain for {what!r}"
+            with contextlib.suppress(pexpect.TIMEOUT):
+                got += self._child.read_nonblocking(65536, timeout=0.05)
+        return bytes(got)
 
     def wait_for(self, what: str | Callable[[], bool]) -> None:
         until = time.monotonic() + PATIENCE

@@ -91,3 +91,11 @@ def test_only_our_own_colours_are_written(text: str) -> None:
 def test_sequences_hidden_in_addresses_and_entities_do_not_come_out() -> None:
     shown = plain("<http://x/%1b[31m%07> &#27;[31m &#x9b;31m [a](http://x/%1b%5D)")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown)
+
+
+def test_a_giant_block_stands_as_it_was_written() -> None:
+    paragraph, table = "**a** [b\n" * 1500, "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 2000
+    code = "```python\n" + "x = 'y'\n" * 1500 + "```\n"
+    assert plain(paragraph) == paragraph
+    assert plain(table) == table
+    assert plain(code).split() == ["x", "=", "'y'"] * 1500

@@ -68,7 +68,7 @@ def test_a_line_that_could_not_be_stored_is_back_in_the_prompt() -> None:
     with Terminal() as terminal:
         terminal.ready()
         terminal.send("unstorable words\r")
-        terminal.wait_for("Not sent: No space left on device")
+        terminal.wait_for("not saved: no space. It was not sent: your line is back in the prompt.")
         terminal.wait_for(lambda: terminal.prompt() == "unstorable words")
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scratchy.terminal.splitter import CUT_AFTER, Splitter
+from scratchy.terminal.splitter import CUT_AFTER, LIMIT, Splitter
 
 LINES = [
     "text",
@@ -36,8 +36,8 @@ LINES = [
 markdown = st.lists(st.sampled_from(LINES), max_size=40).map("\n".join)
 
 
-def split(text: str, cuts: list[int]) -> tuple[list[str], list[str]]:
-    splitter = Splitter()
+def split(text: str, cuts: list[int], limit: int = LIMIT) -> tuple[list[str], list[str]]:
+    splitter = Splitter(limit)
     blocks = []
     edges = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
     for start, end in pairwise(edges):
@@ -45,6 +45,7 @@ def split(text: str, cuts: list[int]) -> tuple[list[str], list[str]]:
         blocks += splitter.feed(text[start:end])
         assert "".join(blocks).startswith(before)
         assert "".join(blocks) + splitter.tail == text[:end]
+        assert len(splitter.tail) <= limit
     blocks += splitter.finish()
     assert splitter.tail == ""
     return [str(block) for block in blocks], [block.fence for block in blocks]
@@ -62,6 +63,26 @@ def test_any_cut_gives_the_same_blocks_and_joined_they_are_the_answer(text: str,
 @given(st.text(), st.lists(st.integers(min_value=0), max_size=10))
 def test_any_text_at_all(text: str, cuts: list[int]) -> None:
     assert split(text, cuts) == split(text, [])
+
+
+@given(markdown, st.lists(st.integers(min_value=0), max_size=30), st.integers(min_value=1, max_value=30))
+@settings(max_examples=300)
+def test_blocks_are_bounded_whatever_the_cuts(text: str, cuts: list[int], limit: int) -> None:
+    whole = split(text, [], limit)
+    assert "".join(whole[0]) == text
+    assert all(len(block) <= limit + 1 for block in whole[0])
+    assert split(text, cuts, limit) == whole
+    assert split(text, list(range(len(text))), limit) == whole
+
+
+def test_a_giant_block_ends_at_a_line_else_at_a_blank_else_hard() -> None:
+    assert split("one two\nthree\nfour", [], 16)[0] == ["one two\nthree\n", "four"]
+    assert split("one two three four", [], 16)[0] == ["one two three ", "four"]
+    assert split("x" * 20, [], 16)[0] == ["x" * 16, "xxxx"]
+    assert split("```py\n" + "x" * 20 + "```\ny\n```\nz", [], 16) == (
+        ["```py\n", "x" * 16, "xxxx```\ny\n```\n", "z"],
+        ["", "```py\n", "```py\n", ""],
+    )
 
 
 def blocks_of(text: str) -> list[str]:
