@@ -25,12 +25,17 @@ WINDOWS = sys.platform == "win32"
 
 
 def make_private_folder(path: Path) -> None:
-    """The folder and its missing parents; itself 0700 whatever the umask, and synced into its parent."""
+    """The folder and its missing parents: what is made is 0700 whatever the umask, and synced into its parent."""
     if path.is_dir():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)
-    path.chmod(0o700)
+    if path.parent != path:
+        make_private_folder(path.parent)
+    try:
+        path.mkdir(mode=0o700)
+        path.chmod(0o700)
+    except FileExistsError:
+        if not path.is_dir():
+            raise
     sync_names(path.parent)
 
 

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scratchy.core.errors import SessionCorruptedError, SessionNotFoundError, SessionVersionError
 from scratchy.core.messages import Message
@@ -32,6 +32,11 @@ from scratchy.store.toonfile import (
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 _SLICE = 1 << 16
+FOREIGN_MOST = 256 << 20
+"""A file of another form is read whole: up to this many bytes. Nor is a longer tail kept by a repair."""
+LISTED_MOST = 16 << 20
+"""The same while listing; and how far a header of our form may reach."""
+_AT_ONCE = 64 << 20  # of a larger file in our form first this much: it may be a tail, most of it
 
 
 class Content(NamedTuple):
@@ -91,7 +96,7 @@ class Place:
         handle = open_file(self.disk, path, session_id, os.O_RDONLY)
         try:
             with naming(path):
-                return read_content(self.disk, handle, session_id)
+                return self.read_stored(handle, session_id)
         except DamageError as error:
             raise damaged(session_id, path, error) from None
         finally:
@@ -119,11 +124,23 @@ class Place:
         return first, read_slice(self.disk, handle, head, (first, last), self.clean_end(handle, head, session_id))
 
     def clean_end(self, handle: int, head: Head, session_id: str) -> int | None:
-        """Where the last item ends, if the file is as a writer of ours left it: then no scan is needed to know."""
-        clean = lock.look(self.lock_path(session_id))[1]
+        """Where the last item ends, if the file is as a writer of ours left it, but for a tail: then no scan is needed
+        to know, and the tail may look like anything."""
+        clean = self._record(session_id)
         there = os.fstat(handle)
-        known = lock.Clean(there.st_ino, there.st_size, head.total, there.st_mtime_ns)
-        return there.st_size if clean == known and there.st_size >= head.body else None
+        if clean is None or clean.end > there.st_size:
+            return None
+        if clean.end == there.st_size:
+            known = (there.st_ino, head.total, there.st_mtime_ns)
+            return clean.end if (clean.inode, clean.total, clean.changed) == known and clean.end >= head.body else None
+        return _recorded(self.disk.read(handle, clean.end, 0), there, head, clean)
+
+    def read_stored(self, handle: int, session_id: str) -> Content:
+        """`read_content` with what the lock file tells."""
+        return read_content(self.disk, handle, session_id, self._record(session_id))
+
+    def _record(self, session_id: str) -> lock.Clean | None:
+        return lock.look(self.lock_path(session_id))[1]
 
 
 def _other(name: str, session_id: str) -> str:
@@ -170,7 +187,7 @@ def check_named(header: Header, session_id: str) -> None:
 def read_head(disk: Disk, handle: int) -> Head | None:
     """The header of a file in our form, None for another form; usually one small read. Raises DamageError."""
     size = HEAD
-    while True:
+    while size <= LISTED_MOST:
         data = disk.read(handle, size, 0)
         if data != disk.read(handle, size, 0):  # a writer patches it just now: half a count is no count
             continue
@@ -178,14 +195,15 @@ def read_head(disk: Disk, handle: int) -> Head | None:
         if len(data) < size or (at >= 0 and data.find(b"\n", at + 1) >= 0):
             return parse_head(data)
         size *= 4
+    return None
 
 
-def read_header(disk: Disk, path: str, session_id: str) -> tuple[Header, int]:
+def read_header(disk: Disk, path: str, session_id: str, most: int = FOREIGN_MOST) -> tuple[Header, int]:
     """Header and count; the header's id is not compared. Raises as `open_file`."""
     handle = open_file(disk, path, session_id, os.O_RDONLY)
     try:
         with naming(path):
-            return _read_header(disk, handle)
+            return _read_header(disk, handle, most)
     except DamageError as error:
         raise damaged(session_id, path, error) from None
     finally:
@@ -203,7 +221,7 @@ def read_row(disk: Disk, path: str, session_id: str) -> tuple[Header, int, int, 
             head = parse_head(disk.read(handle, HEAD, 0))
         except DamageError:  # it may be patched just now
             head = None
-        header, count = (head.header, head.total) if head is not None else _read_header(disk, handle)
+        header, count = (head.header, head.total) if head is not None else _read_header(disk, handle, LISTED_MOST)
         return header, count, there.st_size, there.st_mtime
     except DamageError as error:
         raise damaged(session_id, path, error) from None
@@ -211,34 +229,81 @@ def read_row(disk: Disk, path: str, session_id: str) -> tuple[Header, int, int, 
         disk.close(handle)
 
 
-def _read_header(disk: Disk, handle: int) -> tuple[Header, int]:
+def _read_header(disk: Disk, handle: int, most: int) -> tuple[Header, int]:
     head = read_head(disk, handle)
     if head is not None:
         return head.header, head.total
-    header, messages = decode_foreign(_whole(disk, handle), os.fstat(handle).st_mtime)
+    header, messages = _foreign(disk, handle, most)
     return header, len(messages)
 
 
-def _whole(disk: Disk, handle: int) -> bytes:
-    return disk.read(handle, os.fstat(handle).st_size, 0)
+def _foreign(disk: Disk, handle: int, most: int) -> tuple[Header, list[dict[str, Any]]]:
+    there = os.fstat(handle)
+    if there.st_size > most:
+        size, limit = f"{there.st_size / 1e6:,.0f} MB", f"{most >> 20} MB"
+        advice = "; opening it writes it anew" if there.st_size <= FOREIGN_MOST else ""
+        reason = f"it is not in Scratchy's form, and too large to be read whole ({size}, at most {limit}){advice}"
+        raise DamageError(reason)
+    return decode_foreign(disk.read(handle, there.st_size, 0), there.st_mtime)
 
 
-def read_content(disk: Disk, handle: int, session_id: str) -> Content:
-    """Header and messages, strictly. Raises DamageError."""
+def read_content(disk: Disk, handle: int, session_id: str, clean: lock.Clean | None = None) -> Content:
+    """Header and messages, strictly. `clean`: where our last write ended, if known. Raises DamageError."""
     head = read_head(disk, handle)
-    data = _whole(disk, handle)  # behind the header: what the count covers is there by now
     if head is None:
-        header, messages = decode_foreign(data, os.fstat(handle).st_mtime)
+        header, messages = _foreign(disk, handle, FOREIGN_MOST)
         if header.session_id:
             check_named(header, session_id)
         return Content(header, messages, None)  # type: ignore[arg-type]
     check_named(head.header, session_id)
-    end = body_end(data, head)
+    data, end = _body(disk, handle, head, clean)  # after the header: what the count covers is there by now
     if parse_head(data[: head.body]) == head:
         messages = decode_document(data[:end])["messages"]
     else:  # an append came between
         messages = decode_items(data[head.body : end], head.total, head.body)
     return Content(head.header, messages, end)  # type: ignore[arg-type]
+
+
+def is_intact(disk: Disk, handle: int, known: Head, clean: lock.Clean) -> bool:
+    """Whether a file that we had open still holds a session of this form and length, which ends where `clean` says."""
+    try:
+        head = read_head(disk, handle)
+        if head is None or (head.total, head.patch, head.body) != (known.total, known.patch, known.body):
+            return False
+        return read_content(disk, handle, known.header.session_id, clean).end == clean.end
+    except DamageError:
+        return False
+
+
+def _body(disk: Disk, handle: int, head: Head, clean: lock.Clean | None) -> tuple[bytes, int]:
+    """The file from its start, as far as it is needed, and where its last counted item ends."""
+    size = _AT_ONCE
+    while True:
+        there = os.fstat(handle)
+        data = disk.read(handle, min(size, there.st_size), 0)
+        whole = size >= there.st_size
+        end = _recorded(data, there, head, clean) if clean is not None else None
+        if end is not None:
+            return data, end
+        try:
+            end = body_end(data, head)
+            if whole or data[end:].strip(b" "):
+                return data, end
+        except DamageError:
+            if whole or b"\0" in data:
+                raise
+        size *= 4
+
+
+def _recorded(data: bytes, there: os.stat_result, head: Head, clean: lock.Clean) -> int | None:
+    """The end that `clean` tells, if it is of this file with this many items, and shorter than the file is now."""
+    end = clean.end
+    if (clean.inode, clean.total) != (there.st_ino, head.total) or not head.body <= end < there.st_size:
+        return None
+    try:
+        return end if len(data) >= end == body_end(data[:end], head) else None
+    except DamageError:
+        return None
 
 
 def read_slice(disk: Disk, handle: int, head: Head, span: tuple[int, int], end: int | None) -> list[Message]:
@@ -273,7 +338,7 @@ def _forward(disk: Disk, handle: int, head: Head, span: tuple[int, int]) -> list
         data = disk.read(handle, min(size, whole), head.body)
         wanted = min(last + 1, head.total)
         starts = item_starts(data, 0, wanted)
-        if (len(starts) == wanted and wanted > last) or size >= whole:
+        if size >= whole or b"\0" in data or (len(starts) == wanted and wanted > last):
             break
         size *= 4
     if len(starts) < wanted:

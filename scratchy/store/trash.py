@@ -14,7 +14,7 @@ from scratchy.core.errors import SessionError, SessionNotFoundError
 from scratchy.core.stored import TrashEntry
 from scratchy.store.disk import Disk, copy_all, write_all
 from scratchy.store.ids import SUFFIX, decode_id, encode_id
-from scratchy.store.place import Place, read_header
+from scratchy.store.place import LISTED_MOST, Place, read_header
 
 FOLDER = ".trash"
 NOTE = "note.json"
@@ -141,7 +141,7 @@ class Trash:
         session_id = str(note.get("id") or decode_id(name.partition("-")[2]) or name)
         count = 0
         with suppress(OSError, SessionError):
-            count = read_header(self._disk, path, session_id)[1]
+            count = read_header(self._disk, path, session_id, LISTED_MOST)[1]
         size = 0
         with suppress(OSError):
             size = os.lstat(path).st_size

@@ -15,7 +15,17 @@ from scratchy.core.messages import Message
 from scratchy.core.stored import Header
 from scratchy.store.disk import copy_all, write_all
 from scratchy.store.lock import Clean, Lock
-from scratchy.store.place import Content, Place, check_named, damaged, open_file, read_content, read_head, read_slice
+from scratchy.store.place import (
+    FOREIGN_MOST,
+    Content,
+    Place,
+    check_named,
+    damaged,
+    is_intact,
+    open_file,
+    read_head,
+    read_slice,
+)
 from scratchy.store.tails import keep_tail
 from scratchy.store.toonfile import (
     HEAD,
@@ -52,7 +62,7 @@ class SessionFile:
         self._path = place.find(session_id)
         self._handle: int | None = None
         self._head = Head(Header("", "", ""), 0, 0, 0)
-        self._end = self._size = 0
+        self._end = self._size = self._changed = 0
         self._inode = (0, 0)
         self._trusted = True
         self._lost = False
@@ -74,7 +84,7 @@ class SessionFile:
         return self._header
 
     def begin(self, header: Header) -> None:
-        """The header that a session which is not stored yet will have."""
+        """The header of a session that is not stored yet."""
         if self._handle is None and self._header is None:
             self._header = header._replace(session_id=self.session_id, version=VERSION)
 
@@ -114,15 +124,18 @@ class SessionFile:
         append left so is believed but for its last item."""
         head = read_head(self._disk, handle)
         if head is None:
-            return read_content(self._disk, handle, self.session_id)
+            return self._place.read_stored(handle, self.session_id)
         check_named(head.header, self.session_id)
         end = self._place.clean_end(handle, head, self.session_id)
-        if end is not None:
+        size = os.fstat(handle).st_size
+        if end is not None and end == size:  # no tail
             read_slice(self._disk, handle, head, (max(head.total - 1, 0), head.total), end)
             return head, end
-        found = read_content(self._disk, handle, self.session_id).end
+        found = self._place.read_stored(handle, self.session_id).end
         if found is None:
             raise DamageError("it changed while it was read")
+        if size - found > FOREIGN_MOST:
+            raise DamageError(f"{size - found:,} bytes follow its last message, too many to keep as a tail", found)
         return head, found
 
     def _cut_tail(self, handle: int) -> None:
@@ -133,7 +146,7 @@ class SessionFile:
             self._disk.sync(handle)  # the count that was read may be in memory only: it is safe before the items go
             self._disk.truncate(handle, self._end)
             self._disk.sync(handle)
-            self._size = self._end
+            self._know(handle)
         else:
             self._rewrite(self.header, b"", self.count, copied=True)
         self.notices.append(
@@ -163,8 +176,13 @@ class SessionFile:
         if self._handle is not None:
             self._disk.close(self._handle)
         self._handle, self._head, self._header, self.count = handle, head, head.header, head.total
+        self._end = end
+        self._know(handle)
+
+    def _know(self, handle: int) -> None:
+        """The file as we left it: whatever differs later is another program's doing."""
         here = os.fstat(handle)
-        self._inode, self._size, self._end = (here.st_dev, here.st_ino), here.st_size, end
+        self._inode, self._size, self._changed = (here.st_dev, here.st_ino), here.st_size, here.st_mtime_ns
 
     # --- Writing
 
@@ -217,7 +235,7 @@ class SessionFile:
                 write_all(self._disk, handle, encode_patch(self.header.updated_at, self.count), self._head.patch)
             else:
                 self._disk.truncate(handle, self._end)
-        self._size = os.fstat(handle).st_size
+        self._know(handle)
 
     def replace(self, messages: Sequence[Mapping[str, Any]], reason: str) -> None:
         data = encode_items(messages)
@@ -320,8 +338,8 @@ class SessionFile:
 
     def _note(self) -> None:
         if self._handle is not None:
-            there = os.fstat(self._handle)
-            self._lock.note(Clean(there.st_ino, self._end, self.count, there.st_mtime_ns))
+            self._changed = os.fstat(self._handle).st_mtime_ns
+            self._lock.note(Clean(self._inode[1], self._end, self.count, self._changed))
 
     # --- The file may change under its holder
 
@@ -340,28 +358,24 @@ class SessionFile:
         if self._handle is None:
             if there is not None:
                 self._trash.move(self._path, self.session_id, "replaced", beside=False)
-                self.notices.append(
-                    f"Session '{self.session_id}': another file had come in its place; it is in the trash."
-                )
+                came = f"Session '{self.session_id}': another file had come in its place; it is in the trash."
+                self.notices.append(came)
             return
-        if there is not None and (there.st_dev, there.st_ino, there.st_size) == (*self._inode, self._size):
+        changed = there.st_mtime_ns if there is not None else 0
+        same = there is not None and (there.st_dev, there.st_ino, there.st_size) == (*self._inode, self._size)
+        if same and changed == self._changed:
             return
-        self._lost = self._lost or not self._intact(self._handle)
+        known = self._head._replace(total=self.count)
+        intact = is_intact(self._disk, self._handle, known, Clean(self._inode[1], self._end, self.count, 0))
+        if same and intact:  # touched, or written with what it held
+            self._changed = changed
+            return
+        self._lost = self._lost or not intact
         self._trusted = False
         if there is not None:
             self._trash.move(self._path, self.session_id, "replaced", beside=False)
         what = "was removed" if there is None else "was changed by another program (that version is in the trash)"
         self.notices.append(f"The file of session '{self.session_id}' {what} while it was open; it is written anew.")
-
-    def _intact(self, handle: int) -> bool:
-        try:
-            head = read_head(self._disk, handle)
-            known = (self.count, self._head.patch, self._head.body)
-            if head is None or (head.total, head.patch, head.body) != known:
-                return False
-            return read_content(self._disk, handle, self.session_id).end == self._end
-        except DamageError:
-            return False
 
     def _loss(self) -> SessionCorruptedError:
         return SessionCorruptedError(

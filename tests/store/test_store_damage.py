@@ -269,9 +269,7 @@ def test_modes_whatever_the_umask(tmp_path):
     try:
         for mask in (0, 0o777):
             os.umask(mask)
-            folder = tmp_path / str(mask) / "sessions"
-            folder.parent.mkdir(exist_ok=True)
-            folder.parent.chmod(0o700)
+            folder = tmp_path / str(mask) / "deep" / "sessions"
             store = FileStore(folder)
             save(store, "x", BASE)
             writer = store.open("x")
@@ -279,7 +277,7 @@ def test_modes_whatever_the_umask(tmp_path):
             writer.edit(title="t")
             writer.close()
             store.delete("x")
-            for path in [folder, *folder.rglob("*")]:
+            for path in [folder.parent.parent, folder.parent, folder, *folder.rglob("*")]:
                 assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     finally:
         os.umask(old)
@@ -321,3 +319,32 @@ def test_a_file_that_changes_under_its_holder(tmp_path):
     writer.append([NEXT])
     writer.close()
     assert opened_and_strict(tmp_path) == [*expected, NEXT]
+
+
+def test_a_file_overwritten_in_place_with_the_same_size(tmp_path):
+    store = FileStore(tmp_path)
+    path = tmp_path / "x_chat.toon"
+    save(store, "x", BASE)
+    writer = store.open("x")
+    before, inode = path.read_bytes(), path.stat().st_ino
+
+    def overwrite(data: bytes) -> None:
+        with path.open("r+b") as file:
+            file.write(data)
+        os.utime(path, ns=(1, 1))  # a clock's step may be longer than this test
+        assert (path.stat().st_size, path.stat().st_ino) == (len(data), inode)
+
+    overwrite(before)
+    writer.append([NEXT])
+    assert writer.notices == [] and path.stat().st_ino == inode and store.load("x")[1] == [*BASE, NEXT]
+    os.utime(path, ns=(1, 1))
+    writer.append([NEXT])
+    assert writer.notices == [] and path.stat().st_ino == inode and store.load("x")[1] == [*BASE, NEXT, NEXT]
+    garbage = b"garbage\n" * 999
+    overwrite(garbage[: path.stat().st_size])
+    with pytest.raises(SessionCorruptedError, match="overwritten by another program"):
+        writer.append([NEXT])
+    assert len(writer.notices) == 1 and len(store.trash()) == 1
+    writer.replace(BASE, "replaced")
+    writer.close()
+    assert opened_and_strict(tmp_path) == BASE
