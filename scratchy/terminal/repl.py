@@ -25,9 +25,10 @@ from scratchy.terminal.clipboard import copy_by_program, osc52
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
-from scratchy.terminal.lines import error, folded, notice, unsaved_reason, user_lines
+from scratchy.terminal.lines import error, folded, notice, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
+from scratchy.terminal.unsaved import left, not_left, not_sent, try_to_save
 
 if TYPE_CHECKING:
     from scratchy.commands import Desk, Outcome
@@ -63,9 +64,8 @@ class Repl:
         self._lines: deque[str] = deque([boot.first_line] if boot.first_line else [])
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._in_turn = False
-        self._stopping = False
-        self._leaving = False
+        self._in_turn = self._stopping = self._leaving = self._warned = False
+        self._lost = ""
         self._beside: set[asyncio.Task[None]] = set()
         self._last_cancel = -TWICE
         self._left_by_cancel = ""
@@ -103,13 +103,10 @@ class Repl:
         return code
 
     def _say_goodbye(self) -> None:
-        unsaved = self._desk.conversation.unsaved if self._desk else ""
         resume = self._boot.resume_line(self._session_id)
-        last = (error(f"not saved: {unsaved}") if unsaved else "") + (
-            notice(f"Resume with: {resume}") if resume else ""
-        )
-        sys.stdout.write(self._screen.left_over() + last)
-        sys.stdout.flush()
+        last = error(left(self._session_id, self._lost)) if self._lost else ""
+        last += notice(f"Resume with: {resume}") if resume else ""
+        print(self._screen.left_over() + last, end="", flush=True)
 
     # -- one line after the other
 
@@ -177,7 +174,7 @@ class Repl:
         screen.write(user_lines(self._prompt(), line))
         conversation.approve = show.approve
         view = show.turn(conversation.session_id)
-        self._in_turn = True
+        self._in_turn, self._warned = True, False
         screen.move(view.flush)
         try:
             await self._follow(conversation, line, view)
@@ -201,11 +198,7 @@ class Repl:
             view.fail(f"{failure}{kept}")
             self._bring_back()
         except (ScratchyError, OSError) as failure:
-            view.fail(
-                str(failure)
-                if view.begun
-                else f"{unsaved_reason(failure).rstrip('.')}. It was not sent: your line is back in the prompt."
-            )
+            view.fail(str(failure) if view.begun else not_sent(failure))
             self._bring_back("" if view.begun else line)
         except asyncio.CancelledError:
             if not view.begun:
@@ -228,7 +221,7 @@ class Repl:
         if outcome.switched:
             await self._show_recent()
         if outcome.quit:
-            self._leave(0)
+            self._leave(0, gently=True)
 
     async def _show_recent(self) -> None:
         messages = self._ready_desk().conversation.recent(_RECENT)
@@ -300,7 +293,7 @@ class Repl:
 
     def _end(self) -> None:
         if self._task is None:
-            self._leave(0)
+            self._leave(0, gently=True)
         else:
             self._say_briefly("Something runs: Esc interrupts it, Ctrl-C twice quits.")
 
@@ -324,15 +317,20 @@ class Repl:
 
     # -- the end
 
-    def _leave(self, code: int) -> None:
+    def _leave(self, code: int, *, gently: bool = False) -> None:
+        """`gently`: the first time not with something unsaved."""
         if not self._leaving:
             self._leaving = True
-            self._lines.clear()  # what waits was never sent
-            task = self._loop.create_task(self._leave_with(code))
-            self._beside.add(task)
+            self._bring_back()  # what waits was never sent
+            self._beside.add(self._loop.create_task(self._leave_with(code, gently)))
 
-    async def _leave_with(self, code: int) -> None:
+    async def _leave_with(self, code: int, gently: bool) -> None:
         await self._stop_task()
+        self._lost = await try_to_save(self._desk.conversation) if self._desk else ""
+        if self._lost and gently and not self._warned:
+            self._warned, self._leaving = True, False
+            self._screen.write(error(not_left(self._session_id, self._lost)))
+            return
         self._screen.draw()
         app = self._screen.app
         if app.is_running and not app.is_done:
@@ -353,6 +351,9 @@ class Repl:
             if number is not None:
                 with contextlib.suppress(NotImplementedError):  # Windows
                     self._loop.add_signal_handler(number, self._leave, 128 + number)
+
+        if hasattr(signal, "SIGCONT"):  # what was typed meanwhile went to the shell
+            self._loop.add_signal_handler(signal.SIGCONT, self._screen.note_key)
 
     def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         failure = context.get("exception")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 
 from scratchy.core.errors import ProviderUnavailableError
 from scratchy.core.events import (
@@ -80,6 +81,11 @@ class Conversation:
     def recent(self, count: int) -> list[Message]:
         return self.messages[-count:]
 
+    async def settle(self) -> None:
+        if self.unsaved and Path(OPTIONS["full"]).exists():
+            raise OSError(28, "No space left on device")
+        self.unsaved = ""
+
     async def turn(self, line: str) -> AsyncGenerator[Event, None]:
         word, _, rest = line.partition(" ")
         if word == "unstorable":
@@ -89,7 +95,7 @@ class Conversation:
         try:
             async for event in _TURNS[word](self, rest) if word in _TURNS else _say(self, line):
                 yield event
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             with open(OPTIONS.get("log", "/dev/null"), "a", encoding="utf-8") as log:
                 log.write(f"cancelled {line}\n")
             raise

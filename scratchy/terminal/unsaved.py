@@ -1,0 +1,44 @@
+"""What could not be saved: one more try before the program ends, and the words for it, the same in both faces.
+
+Not here: the saving itself, and that it is tried again with each message (sessions.conversation).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scratchy.core.errors import SessionError, save_problem
+from scratchy.core.text import reveal
+from scratchy.terminal.lines import unsaved_reason
+
+if TYPE_CHECKING:
+    from scratchy.sessions.conversation import Conversation
+
+
+async def try_to_save(conversation: Conversation) -> str:
+    """Write what is not saved yet; why that failed, or "" when nothing is left."""
+    try:
+        await conversation.settle()
+    except (OSError, SessionError) as error:
+        return save_problem(error)
+    return ""
+
+
+def not_left(session_id: str, problem: str) -> str:
+    """Said instead of leaving, the first time."""
+    shown = reveal(session_id)
+    return (
+        f"Session '{shown}' is not saved: {problem}. What is missing on disk is in memory only.\n"
+        f"Make saving possible (free space, a writable folder) or `/export /elsewhere/{shown}.json`; then leave again. "
+        "Leaving again without that loses it."
+    )
+
+
+def left(session_id: str, problem: str) -> str:
+    """Said at the end."""
+    return f"Session '{reveal(session_id)}' was left with messages not saved: {problem}."
+
+
+def not_sent(failure: Exception) -> str:
+    """Said of a line that could not be stored."""
+    return f"{unsaved_reason(failure).rstrip('.')}. It was not sent: your line is back in the prompt."
