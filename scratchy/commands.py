@@ -203,7 +203,7 @@ async def system(desk: Desk, argument: str) -> Outcome:
 
 
 async def exit_(desk: Desk, argument: str) -> Outcome:
-    """Leave. Everything is saved already."""
+    """Leave. What is said is saved as it is said; where it could not be, leaving is refused once."""
     return Outcome(quit=True)
 
 

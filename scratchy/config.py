@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scratchy.core.errors import ConfigError
+from scratchy.system import make_private_folder
 
 if sys.platform != "linux":
     import platformdirs
@@ -97,7 +98,7 @@ def machine_id() -> str:
     except OSError:
         made = os.urandom(8).hex()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(path.parent)
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(made)
     except OSError:

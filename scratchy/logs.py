@@ -8,6 +8,8 @@ import os
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from scratchy.system import make_private_folder
+
 SIZE, KEPT = 5_000_000, 3
 KEY_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY", "SCRATCHY_TOKEN")
 
@@ -34,7 +36,7 @@ class _PrivateFile(RotatingFileHandler):
 
 def log_to(folder: Path) -> Path:
     """Log everything from now on to `folder`/debug.log, and return that path. Raises: OSError."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(folder)
     path = folder / "debug.log"
     handler = _PrivateFile(path, maxBytes=SIZE, backupCount=KEPT - 1, encoding="utf-8")
     handler.setFormatter(_WithoutKeys("%(asctime)s %(process)d %(levelname)s %(name)s %(message)s"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from scratchy.core.ports import Effect, ToolError
-from scratchy.system import replace_file
+from scratchy.system import make_private_folder, replace_file
 
 _SECRET_NAMES = (
     ".env", ".env.*", ".envrc", "*.env", ".netrc", "_netrc", ".pgpass", "pgpass.conf", ".my.cnf", ".htpasswd",
@@ -108,7 +108,7 @@ class Trust:
     def trust(self, path: Path, content: bytes) -> None:
         """Raises: OSError when it could not be written."""
         known = self._load() | {str(path.resolve()): _digest(content)}
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(self._file.parent)
         replace_file(self._file, json.dumps(known, indent=1).encode(), 0o600)
 
     def _load(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ ALLOWED = {
     "core": set[str](),
     "http": set[str](),
     "system": set[str](),
-    "config": {"core"},
+    "config": {"core", "system"},
     "scratchpad": {"core", "system"},
     "permissions": {"core", "system"},
     "knowledge": {"core"},

@@ -67,8 +67,6 @@ def _bind_sending(screen: Screen, actions: Actions) -> None:
             actions.send(text)
         elif text:
             buffer.reset()
-        else:
-            actions.send("")
 
     @screen.keys.add("enter", filter=typing)
     def _(event: KeyPressEvent) -> None:

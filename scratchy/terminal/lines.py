@@ -13,6 +13,7 @@ from scratchy.core.text import clean, reveal
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
 _SECOND_COLUMN = re.compile(r"\s*\S.*?\s{2,}(?=\S)|\s*\S+:\s(?=\S)")
+_FOLDED = 4000  # characters of a line; a longer one is no sentence, and the terminal breaks it
 _WORD = re.compile(r"\s*\S+\s*")
 COLOURED = not os.environ.get("NO_COLOR")
 
@@ -70,7 +71,7 @@ def folded(text: str, width: int) -> str:
 
 
 def _folded_line(line: str, width: int) -> list[str]:
-    if get_cwidth(line) <= width:
+    if len(line) > _FOLDED or get_cwidth(line) <= width:
         return [line]
     column = _SECOND_COLUMN.match(line)
     hang = get_cwidth(column[0]) if column and get_cwidth(column[0]) <= width // 2 else 2

@@ -37,6 +37,7 @@ from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LineInput
 from scratchy.terminal.lines import duration, first_line, one_line
 from scratchy.terminal.splitter import Splitter
+from scratchy.terminal.unsaved import left, not_left, try_to_save
 
 log = logging.getLogger("scratchy.plain")
 TWICE = 2.0  # seconds within which a second Ctrl-C ends the program
@@ -55,6 +56,7 @@ class _Plain:
         self._waiting: asyncio.Task[str | None] | None = None
         self._interrupted_at = -TWICE
         self._quit = False
+        self._warned = False
         self._code = 0
 
     async def run(self) -> int:
@@ -72,17 +74,28 @@ class _Plain:
         try:
             await self._interruptible(desk.announce())
             _show_recent(desk)
-            while not self._quit:
-                line = await self._read(desk)
-                if line is None:
-                    break
+            while (line := await self._read(desk)) is not None:
                 if line.strip():
                     await self._handle(desk, line)
+                if self._quit and not await self._stay(desk):
+                    break
+            problem = await try_to_save(desk.conversation)
         finally:
             await desk.close()
+        if problem:
+            say(left(desk.conversation.session_id, problem))
         if resume := self._boot.resume_line(desk.conversation.session_id):
             say(f"Resume with: {resume}")
         return self._code
+
+    async def _stay(self, desk: Desk) -> bool:
+        """Whether `/exit` is refused, once: something is not saved, and a person is there to do something about it."""
+        problem = await try_to_save(desk.conversation)
+        if not problem or self._warned or self._code or not sys.stdin.isatty():
+            return False
+        say(not_left(desk.conversation.session_id, problem))
+        self._warned, self._quit = True, False
+        return True
 
     async def _read(self, desk: Desk) -> str | None:
         unsaved = f"(not saved: {desk.conversation.unsaved}) " if desk.conversation.unsaved else ""

@@ -238,10 +238,7 @@ class Repl:
     # -- what keys ask for
 
     def _send(self, text: str) -> None:
-        if not text:
-            return
-        line = self._pastes.expanded(text)
-        self._history.append_string(line)
+        self._history.append_string(line := self._pastes.expanded(text))
         if line.startswith("/") and self._in_turn:
             command = self._loop.create_task(self._command(line, busy=True))
             self._beside.add(command)
@@ -249,6 +246,8 @@ class Repl:
             return
         self._lines.append(text)
         self._wake.set()
+        if self._task is None:
+            self._screen.forget_key()  # whoever sent a line waits for the answer to it
         if self._desk is None or self._task is not None:
             self._screen.live.queue = list(self._lines)
             self._screen.refresh()

@@ -113,7 +113,7 @@ class TurnView:
                 self._live.status, self._live.wait_until = "waiting for the model", None
                 self._streamed = False
             case RetryScheduled(reason, delay):
-                self._live.status, self._live.wait_until = reason, time.monotonic() + delay
+                self._live.status, self._live.wait_until = reason.rstrip("."), time.monotonic() + delay
             case MessageAdded(message):
                 self._message(message)
             case ContextTrimmed(turns):

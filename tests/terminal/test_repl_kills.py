@@ -126,4 +126,4 @@ def test_no_kill_loses_what_was_acknowledged(tmp_path: Path, model: str, plain: 
 def joined_apart(sent: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Neighbouring user lines go out as one message: each line counts; the context before them is not the person's."""
     parts = [(role, part) for role, text in sent for part in (text.split("\n\n") if role == "user" else [text])]
-    return [(role, part) for role, part in parts if not part.startswith("Today is ")]
+    return [(role, part) for role, part in parts if not part.startswith("Date: ")]

@@ -113,3 +113,13 @@ def test_the_whole_of_a_long_command_is_shown() -> None:
         assert command.replace(" ", "") in shown.replace(" ", "")
         terminal.send("\x03")
         terminal.wait_for("Interrupted.")
+
+
+def test_the_line_that_started_the_turn_is_no_typing_that_goes_on() -> None:
+    with Terminal() as terminal:
+        terminal.ready()
+        terminal.send("ask\r")
+        terminal.wait_for("Run it?")
+        time.sleep(0.4)
+        terminal.send("y")
+        terminal.wait_for("allowed")
