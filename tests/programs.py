@@ -87,7 +87,7 @@ class Home:
 def serving(*plays: Play) -> Iterator[Server]:
     """The server of model_server.serve, in a thread: GETs are answered with a list of models, POSTs by the plays."""
     loop = asyncio.new_event_loop()
-    ready: "threading.Event" = threading.Event()
+    ready: threading.Event = threading.Event()
     found: list[Server] = []
     end: list[asyncio.Event] = []
 
