@@ -4,6 +4,8 @@ import ast
 import pathlib
 import re
 import statistics
+import subprocess
+import sys
 
 import pytest
 
@@ -122,3 +124,13 @@ def test_tests_patch_nothing() -> None:
     for path in (ROOT / "tests").rglob("*.py"):
         if path != pathlib.Path(__file__):
             assert not pattern.search(path.read_text()), path
+
+
+def test_faces_without_a_screen_do_not_load_one() -> None:
+    """One answer for a script must not pay for the prompt: prompt_toolkit and rich cost more than the request."""
+    for face in ("oneshot", "plain"):
+        program = (
+            f"import sys, scratchy.terminal.{face}; print([m for m in ('prompt_toolkit', 'rich') if m in sys.modules])"
+        )
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]", face

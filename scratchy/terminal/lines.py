@@ -4,17 +4,11 @@ All take text as a model or tool wrote it and make it harmless. Not here: Markdo
 """
 
 import os
-import re
-
-from prompt_toolkit.utils import get_cwidth
 
 from scratchy.core.errors import save_problem
 from scratchy.core.text import clean, reveal
 
 BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
-_SECOND_COLUMN = re.compile(r"\s*\S.*?\s{2,}(?=\S)|\s*\S+:\s(?=\S)")
-_FOLDED = 4000  # characters of a line; a longer one is no sentence, and the terminal breaks it
-_WORD = re.compile(r"\s*\S+\s*")
 COLOURED = not os.environ.get("NO_COLOR")
 
 
@@ -63,27 +57,6 @@ def duration(milliseconds: int) -> str:
     if seconds < 60:
         return f"{milliseconds} ms" if milliseconds < 1000 else f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
-
-
-def folded(text: str, width: int) -> str:
-    """`text` with its long lines broken between words; what follows hangs below the line's own second column."""
-    return "\n".join(part for line in text.split("\n") for part in _folded_line(line, width))
-
-
-def _folded_line(line: str, width: int) -> list[str]:
-    if len(line) > _FOLDED or get_cwidth(line) <= width:
-        return [line]
-    column = _SECOND_COLUMN.match(line)
-    hang = get_cwidth(column[0]) if column and get_cwidth(column[0]) <= width // 2 else 2
-    out: list[str] = []
-    row = ""
-    for word in _WORD.findall(line):
-        if row.strip() and get_cwidth(row + word.rstrip()) > width:
-            out.append(row.rstrip())
-            row = " " * hang + word.lstrip()
-        else:
-            row += word
-    return [*out, row.rstrip()]
 
 
 def tool_end(ran: bool, is_error: bool, milliseconds: int | None) -> str:

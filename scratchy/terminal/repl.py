@@ -23,9 +23,10 @@ from scratchy.core.text import clean, reveal
 from scratchy.terminal.boot import Boot, Commands
 from scratchy.terminal.clipboard import copy_by_program, osc52
 from scratchy.terminal.completion import CommandCompleter
+from scratchy.terminal.folding import folded
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
-from scratchy.terminal.lines import error, folded, notice, user_lines
+from scratchy.terminal.lines import error, notice, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.unsaved import left, not_left, not_sent, try_to_save
