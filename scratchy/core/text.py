@@ -17,6 +17,7 @@ _SEQUENCE = (
     r"|\r(?=\n)"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
+_BEGUN = re.compile(r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?\Z|\x1b(?:\[[0-?]*[ -/]*)?\Z")
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 # Outside the categories below, but shown as nothing: fillers and variation selectors.
 _INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
@@ -27,6 +28,11 @@ _HIDING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 def clean(text: str) -> str:
     """`text` without control sequences and control characters; newline and tab stay."""
     return re.sub(_SEQUENCE, "", text) if re.search(_CONTROL, text) else text
+
+
+def clean_tail(text: str) -> str:
+    """`clean` for text that is still growing: a sequence that has only begun is left out until its end has come."""
+    return clean(_BEGUN.sub("", text))
 
 
 def escaped_json(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from prompt_toolkit.utils import get_cwidth
 
-from scratchy.core.text import clean
+from scratchy.core.text import clean_tail
 from scratchy.terminal.lines import one_line
 
 Row = list[tuple[str, str]]
@@ -111,7 +111,7 @@ def last_rows(text: str, width: int, count: int) -> list[str]:
         return []
     text = text[-(width + 1) * (count + 1) * 2 :]
     out: list[str] = []
-    for line in clean(text).rstrip("\n").split("\n")[-count:]:
+    for line in clean_tail(text).rstrip("\n").split("\n")[-count:]:
         out += wrapped(line, width)
     return out[-count:]
 

@@ -2,10 +2,11 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchy.core.text import clean, reveal
+from scratchy.core.text import clean, clean_tail, reveal
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 texts = st.text(alphabet=st.one_of(st.characters(), st.sampled_from("\x1b[]P^_X\\;?0123mHKJ\x07\x9b\x9c\x9d\r\n\t(B")))
@@ -53,3 +54,11 @@ def test_reveal_shows_what_hides() -> None:
     assert reveal("a\U000e0041b\ufeff") == "a\\U000e0041b\\ufeff"
     assert reveal("täxt\n\t漢字") == "täxt\n\t漢字"
     assert reveal("\ud800") == "\\ud800"
+
+
+@pytest.mark.parametrize(
+    "begun", ["\x1b", "\x1b[", "\x1b[3", "\x1b]0;owned", "\x1b]0;owned\x1b", "\x9d0;owned", "\x1bPowned"]
+)
+def test_a_sequence_that_has_only_begun_is_left_out_of_a_growing_text(begun: str) -> None:
+    assert clean_tail(f"text {begun}") == "text "
+    assert "owned" in clean(f"text {begun}") or "owned" not in begun
