@@ -237,11 +237,6 @@ def command_names() -> list[str]:
     return [f"/{name}" for entry in COMMANDS for name in (entry.name, *entry.aliases)]
 
 
-def help_of(name: str) -> str:
-    """The one-line help of a command by its full name with slash, empty for none."""
-    return next((entry.help for entry in COMMANDS if name.lstrip("/") in (entry.name, *entry.aliases)), "")
-
-
 async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
     """Run one slash line. Never raises for bad input: what went wrong is the outcome's text."""
     word, *rests = line.strip().removeprefix("/").split(None, 1)[:2] or [""]

@@ -582,3 +582,22 @@ def test_a_model_that_nothing_serves_is_said_with_what_to_do(home):
     done = home.run("-m", "gpt-4o", "-p", "Hi", env={**home.env, "OLLAMA_HOST": "127.0.0.1:1"})
     assert done.returncode == 1 and "Nothing here serves a model 'gpt-4o'" in done.stderr
     assert "OPENAI_API_KEY" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_json_is_harmless_where_it_is_shown_and_still_the_same_json(home):
+    evil = "a\x9b2Jb\x7fc\u202ed"
+    home.save("evil", {"role": "user", "content": evil})
+    shown = home.run("session", "show", "evil", "--json").stdout
+    assert json.loads(shown)[0]["content"] == evil and not re.search("[\x7f-\x9f\u202e]", shown)
+
+
+def test_a_refused_call_of_a_one_shot_is_told_on_stderr(home):
+    function = {"name": "execute_command", "arguments": '{"command": "touch made"}'}
+    calling = {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "1", "type": "function", "function": function}],
+    }
+    done = home.run(*home.script(calling, "Done."), "-p", "Go")
+    assert done.returncode == 0 and done.stdout == "Done.\n" and not (home.work / "made").exists()
+    assert re.search(r"✗ execute_command: touch made · .*--yolo", done.stderr)

@@ -188,3 +188,25 @@ def test_the_machines_name_is_made_once_and_private(work):
 def test_where_the_state_folder_cannot_be_written_there_is_no_name(work):
     (work.parent / "state").write_text("a file")
     assert config.machine_id() == ""
+
+
+@pytest.mark.parametrize("model", ["scripted/evil.json", "openai/x", "evil.gguf", "./Evil.GGUF"])
+def test_an_untrusted_projects_model_names_no_provider_and_no_file(work, model):
+    project(work, f'model = "{model}"\n')
+    loaded = load(work)
+    assert loaded.model is None and dict(loaded.untrusted) == {"model": model}
+    assert load(work, trusted=lambda path, content: True).model == model
+
+
+def test_a_file_that_is_none_or_too_much_is_refused_without_reading_it(work):
+    path = project(work, "x = " + "[" * 100_000 + "]" * 100_000)
+    with pytest.raises(ConfigError, match=r"config\.toml is nested too deep"):
+        load(work)
+    path.write_bytes(b"#" * (config.LARGEST + 1))
+    with pytest.raises(ConfigError, match="larger than"):
+        load(work)
+    for make in (os.mkfifo, lambda place: os.symlink("/dev/zero", place)):
+        path.unlink()
+        make(path)
+        with pytest.raises(ConfigError, match="no regular file"):
+            load(work)

@@ -367,3 +367,10 @@ def wait_for(condition, seconds: float = 15.0) -> None:
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_what_a_projects_file_names_is_shown_without_its_control_sequences(home):
+    (home.work / ".scratchy").mkdir()
+    (home.work / ".scratchy" / "config.toml").write_text('"\\u001b]0;PWNED\\u0007\\u009b2J" = 1\n')
+    shown = piped(home, "Hello")
+    assert "is not a setting" in shown and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
