@@ -1,6 +1,7 @@
 """Two conversations through run_agent.py on a pty, each with a real model behind it. Persistence is judged by the
 request that a resumed session sends, since a small model forgets what it reads."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ import pytest
 import tiny_model
 import toon_format
 
+from scratchy import SessionManager
 from scratchy.providers.local import box_weights
 
 ROOT = Path(__file__).parents[2]
@@ -30,9 +32,11 @@ PATIENCE = 120.0
 class Screen:
     """run_agent.py on a pty of 100 by 30, and what a person sees."""
 
-    def __init__(self, home: Path, *flags: str) -> None:
+    def __init__(self, home: Path, session: str, *flags: str) -> None:
+        self._home, self._session = home, session
         env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
-        command = [str(ROOT / "run_agent.py"), "--sessions-dir", str(home / "sessions"), "--cwd", str(home), *flags]
+        command = [str(ROOT / "run_agent.py"), "--sessions-dir", str(home / "sessions"), "--cwd", str(home)]
+        command += ["--session", session, *flags]
         self._child: Any = pexpect.spawn(sys.executable, command, env=env, dimensions=(30, 100), encoding=None)
         self._screen: Any = pyte.HistoryScreen(100, 30, history=2000)
         self._stream: Any = pyte.ByteStream(self._screen)
@@ -57,6 +61,16 @@ class Screen:
                 assert all(text in self.text() for text in wanted), self.text()
                 break
         return self.text()
+
+    def answered(self, count: int) -> None:
+        """Until the session has so many messages: what is on the screen may be the replay of an older turn, and a turn
+        that has not begun yet shows nothing."""
+        until = time.monotonic() + PATIENCE
+        manager = SessionManager(self._home / "sessions")
+        while len(manager.load_session(self._session) or ()) < count:
+            assert time.monotonic() < until, f"waited in vain for {count} messages:\n{self.text()}"
+            with contextlib.suppress(pexpect.TIMEOUT):
+                self._stream.feed(self._child.read_nonblocking(65536, timeout=0.1))
 
     def leave(self) -> int:
         self.type("/exit\r")
@@ -124,10 +138,10 @@ def stored(home: Path, session: str) -> list[Any]:
 
 @pytest.mark.timeout(300)
 def test_a_name_told_to_the_model_in_the_box_is_sent_again_after_a_resume(tmp_path: Path) -> None:
-    screen = Screen(tmp_path, "--session", "names")
+    screen = Screen(tmp_path, "names")
     screen.wait("Started new session: 'names'", "Model: local", "offered no tools")
     screen.type("My name is Hao\r")
-    screen.wait("[names] 🤖 Assistant:")
+    screen.answered(3)
     assert screen.leave() == 0
     first = stored(tmp_path, "names")
     assert [m["role"] for m in first] == ["system", "user", "assistant"] and first[2]["content"]
@@ -135,10 +149,10 @@ def test_a_name_told_to_the_model_in_the_box_is_sent_again_after_a_resume(tmp_pa
     weights = box_weights()
     assert weights is not None
     with recorded(weights) as (url, bodies):
-        screen = Screen(tmp_path, "--session", "names", "--base-url", url)
+        screen = Screen(tmp_path, "names", "--base-url", url)
         screen.wait("Resuming session: 'names' (3 messages)", "Model: openai", "My name is Hao")
         screen.type("What's my name?\r")
-        screen.wait("What's my name?", "[names] 🤖 Assistant:")
+        screen.answered(5)
         assert screen.leave() == 0
     sent = bodies[-1]["messages"]
     assert [m["role"] for m in sent] == ["system", "user", "assistant", "user"]
@@ -150,7 +164,7 @@ def test_a_name_told_to_the_model_in_the_box_is_sent_again_after_a_resume(tmp_pa
 @pytest.mark.timeout(300)
 def test_a_tool_call_of_a_real_model_is_approved_run_and_answered(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     model = tiny_model.cached(Path(pytestconfig.cache.mkdir("tiny_model")))
-    screen = Screen(tmp_path, "--session", "tools", "-m", str(model))
+    screen = Screen(tmp_path, "tools", "-m", str(model))
     screen.wait("Started new session: 'tools'", "Model: local")
     screen.type("please run a command\r")
     for _ in range(200):  # the model calls what it likes: whatever asks is allowed
