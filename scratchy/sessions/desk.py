@@ -1,6 +1,6 @@
 """Desk: one person's window. The current conversation, the way to another one, and the provider that answers.
 
-Not here: slash commands and their texts (commands.py), drawing (the faces).
+Not here: slash commands and their texts (commands), drawing (the faces).
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchy import compose
-from scratchy.compose import Choice
+from scratchy.compose import Choice, Config
 from scratchy.core.errors import (
     ConfigError,
     ProviderError,
@@ -34,7 +34,7 @@ class Desk:
     def __init__(
         self,
         manager: SessionManager,
-        config: "compose.Config",
+        config: Config,
         opened: Opened,
         *,
         machine: str,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from scratchy.commands import Desk, Outcome
+    from scratchy.commands.outcome import Outcome
+    from scratchy.sessions.desk import Desk
 
     Dispatch = Callable[..., Awaitable[Outcome]]
 
@@ -22,10 +24,16 @@ class Commands(NamedTuple):
     names: Callable[[], Sequence[str]]
 
 
+def load_commands() -> Commands:
+    """Too heavy for the way to the first prompt; loaded in a thread, as rich is, so that keys echo meanwhile."""
+    dispatch = import_module("scratchy.commands.dispatch")
+    return Commands(dispatch.dispatch, dispatch.command_names)
+
+
 class Boot(NamedTuple):
     """`make_desk` is called once, after the first prompt is drawn; its argument prints a line above the prompt at any
     time, from any thread. `resume_line(id)` is the shell line shown at the end ("": none). `marks` stand in the prompt.
-    `commands` None: those of scratchy.commands, imported after the first prompt."""
+    `commands` None: those of scratchy.commands.dispatch, imported after the first prompt."""
 
     session_id: str
     make_desk: Callable[[Callable[[str], None]], Awaitable[Desk]]

@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from contextlib import aclosing, suppress
 from typing import Any, TextIO
 
-from scratchy import commands
+from scratchy.commands.dispatch import dispatch
 from scratchy.core.errors import ScratchyError, save_problem
 from scratchy.core.events import (
     ApprovalRequested,
@@ -123,7 +123,7 @@ class _Plain:
             self._turn = None
 
     async def _command(self, desk: Desk, line: str) -> None:
-        outcome = await commands.dispatch(desk, line)
+        outcome = await dispatch(desk, line)
         self._quit = self._quit or outcome.quit
         if outcome.text:
             say(clean(outcome.text))

