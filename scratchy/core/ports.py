@@ -3,7 +3,7 @@
 Implementations live in providers/, tools/ and store/; none of them is known here.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -186,6 +186,15 @@ class SessionWriter(Protocol):
         """Header changes, atomically; None leaves a field as it is. `metadata` replaces the whole mapping."""
         ...
 
+    def cut(self, count: int) -> str:
+        """Keep the first `count` messages. The whole old session goes to the trash as `rewound`; the header's metadata
+        gets `rewind: {entry, at}` (`at`: `count`). Returns the entry's name."""
+        ...
+
+    def keep_draft(self, text: str) -> None:
+        """What was typed and not sent lies beside the session, replaced whole; empty: nothing lies there any more."""
+        ...
+
     def load(self) -> list[Message]: ...
     def close(self) -> None: ...
 
@@ -219,16 +228,30 @@ class Store(Protocol):
         """The last `count` messages before index `before` (None: the end), and the index of the first of them."""
         ...
 
+    def items(self, session_id: str, start: int = 0) -> Iterator[Message]:
+        """The messages from index `start` on, read as they are asked for; what is appended meanwhile is left out."""
+        ...
+
+    def draft(self, session_id: str) -> str:
+        """What `keep_draft` kept; empty when there is none or it cannot be read."""
+        ...
+
     def list(self) -> list[SessionInfo]:
         """Newest activity first; what cannot be read is in it, with its error."""
         ...
 
-    def rename(self, session_id: str, new_id: str) -> None:
-        """Atomic; SessionExistsError when taken. What lies beside the session follows."""
+    def fork(self, session_id: str, header: Header, count: int | None = None) -> None:
+        """The first `count` messages (None: all) as a new session under `header`; SessionExistsError when its id is
+        taken. The source is only read: who holds it may go on."""
         ...
 
-    def delete(self, session_id: str) -> TrashEntry | None:
-        """Into the trash, damaged or not; None when there was none."""
+    def rename(self, session_id: str, new_id: str) -> None:
+        """Atomic; SessionExistsError when taken. What lies beside the session follows; its metadata's `formerly` gets
+        the old id (the last ten are kept)."""
+        ...
+
+    def delete(self, session_id: str, by: str = "") -> TrashEntry | None:
+        """Into the trash, damaged or not; None when there was none. `by` goes into the entry's note."""
         ...
 
     def trash(self) -> "list[TrashEntry]":
@@ -236,7 +259,12 @@ class Store(Protocol):
         ...
 
     def restore(self, name: str, *, new_id: str | None = None) -> str:
-        """Bring a trash entry back and return its id; a session that stands there now goes to the trash first."""
+        """Bring a trash entry back and return its id; a session that stands there now goes to the trash first, as
+        `displaced`."""
+        ...
+
+    def purge(self, name: str) -> None:
+        """A trash entry, gone for good. SessionNotFoundError when there is none."""
         ...
 
     def close(self) -> None: ...

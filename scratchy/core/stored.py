@@ -35,7 +35,12 @@ class SessionInfo(NamedTuple):
 
 
 class TrashEntry(NamedTuple):
-    """`name` identifies the entry; `when` is UTC ISO-8601; `reason` one word: deleted, cleared, replaced, renamed …"""
+    """`name` identifies the entry; `when` is UTC ISO-8601; `size` in bytes of all that is in it.
+
+    `reason` is one word: deleted, renamed, cleared, rewound, replaced (by a save), displaced (by a restore), undone,
+    converted, repaired. `note`: what the mover added: `to`, the new id of a rename; `by`, the session that was current
+    in the window that deleted.
+    """
 
     name: str
     session_id: str
@@ -43,3 +48,4 @@ class TrashEntry(NamedTuple):
     reason: str
     count: int  # pyright: ignore[reportIncompatibleMethodOverride] - nobody counts in a row
     size: int
+    note: Mapping[str, Any] = {}
