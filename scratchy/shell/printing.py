@@ -7,7 +7,7 @@ from typing import Any
 from scratchy.core.text import escaped_json
 
 
-def tell(as_json: bool, row: dict[str, Any], sentence: str) -> None:
+def tell(as_json: bool, row: Any, sentence: str) -> None:
     say(escaped_json(json.dumps(row, ensure_ascii=False)) if as_json else sentence)
 
 

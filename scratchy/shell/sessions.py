@@ -1,4 +1,4 @@
-"""`scratchy session list|show|delete|restore`: they print, ask nothing, and take no lock to read.
+"""`scratchy session list|show`: they print, ask nothing, and take no lock to read.
 
 Not here: the slash commands (commands/); the flags (session_cli.py).
 """
@@ -12,7 +12,7 @@ from scratchy.core.errors import SessionNotFoundError
 from scratchy.core.messages import calls_of, text_of
 from scratchy.core.text import clean, escaped_json, reveal
 from scratchy.sessions.manager import SessionManager
-from scratchy.shell.printing import say, tell
+from scratchy.shell.printing import say
 
 
 def list_sessions(folder: Path, as_json: bool) -> int:
@@ -58,17 +58,4 @@ def show_session(folder: Path, session_id: str, as_json: bool) -> int:
             f"\n→ {call['function']['name']}({call['function']['arguments']})" for call in calls_of(message)
         )
         say(clean(f"{message.get('role')}: {text_of(message)}{calls}\n"))
-    return 0
-
-
-def delete_session(folder: Path, session_id: str, as_json: bool) -> int:
-    if not SessionManager(store=compose.open_folder(folder)).delete_session(session_id):
-        raise SessionNotFoundError(session_id)
-    tell(as_json, {"deleted": session_id}, f"Deleted session: '{session_id}' (it is in the trash)")
-    return 0
-
-
-def restore_session(folder: Path, session_id: str, as_json: bool) -> int:
-    restored = SessionManager(store=compose.open_folder(folder)).restore(session_id)
-    tell(as_json, {"restored": restored}, f"Restored session: '{restored}'")
     return 0
