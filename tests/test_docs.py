@@ -183,13 +183,19 @@ def test_the_flags_are_those_of_the_program() -> None:
     assert shown == sorted([*spellings(typer.main.get_command(cli.app)), "-h", "--help"])
 
 
+def subcommands(group: TyperGroup, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Each command and group below this one, with the words that call it."""
+    for name, command in group.commands.items():
+        yield before + name, command
+        if isinstance(command, TyperGroup):
+            yield from subcommands(command, f"{before}{name} ")
+
+
 def test_the_subcommands_are_those_of_the_program() -> None:
     program = typer.main.get_command(cli.app)
     assert isinstance(program, TyperGroup)
-    there: set[str] = set()
-    for name, command in program.commands.items():
-        there |= {f"{name} {inner}" for inner in command.commands} if isinstance(command, TyperGroup) else {name}
-    shown = [cell.strip("`").replace(" ID", "") for cell, _ in table("commands.md", "Subcommands")]
+    there = [name for name, command in subcommands(program) if not isinstance(command, TyperGroup)]
+    shown = [re.split(r" \[?[A-Z]", cell.strip("`"))[0] for cell, _ in table("commands.md", "Subcommands")]
     assert sorted(shown) == sorted(there)
 
 
@@ -254,8 +260,7 @@ def test_the_python_page_names_all_that_is_public() -> None:
 def test_flags_that_a_page_speaks_of_exist() -> None:
     program = typer.main.get_command(cli.app)
     assert isinstance(program, TyperGroup)
-    every = [program, *program.commands.values()]
-    every += [inner for group in every[1:] if isinstance(group, TyperGroup) for inner in group.commands.values()]
+    every = [program, *(command for _, command in subcommands(program))]
     there = {name for command in every for name in spellings(command)} | {"--help"}
     for page in PAGES:
         calls = re.findall(r"(?:scratchy|run_agent\.py) [^\n`|]*", page.read_text())
