@@ -240,6 +240,14 @@ class Store(Protocol):
         """Newest activity first; what cannot be read is in it, with its error."""
         ...
 
+    def recent(self) -> Iterator[SessionInfo]:
+        """The rows of `list`, roughly in its order, each read when it is asked for: the first come at once."""
+        ...
+
+    def holder(self, session_id: str) -> int | None:
+        """The other process that has it open for writing, where that is known; takes no lock."""
+        ...
+
     def fork(self, session_id: str, header: Header, count: int | None = None) -> None:
         """The first `count` messages (None: all) as a new session under `header`; SessionExistsError when its id is
         taken. The source is only read: who holds it may go on."""

@@ -1,14 +1,13 @@
 """`FileStore`: a folder of sessions, one file each. The store port, put together from the other files here."""
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from scratchy.core.errors import (
     SessionCorruptedError,
-    SessionError,
     SessionExistsError,
     SessionLockedError,
     SessionNotFoundError,
@@ -16,10 +15,10 @@ from scratchy.core.errors import (
 from scratchy.core.messages import Message
 from scratchy.core.stored import Header, SessionInfo, TrashEntry
 from scratchy.store.disk import Disk, naming
-from scratchy.store.foreign import time_text
-from scratchy.store.ids import SUFFIX, check_id, decode_id, encode_id, file_name, is_plain
-from scratchy.store.lock import Lock, acquire, locked, look, release
-from scratchy.store.place import Place, open_file, read_header, read_row
+from scratchy.store.ids import check_id, encode_id, file_name
+from scratchy.store.listing import listed, recent
+from scratchy.store.lock import Lock, acquire, holder, locked, look, release
+from scratchy.store.place import Place, read_header
 from scratchy.store.trash import Trash, name_anew
 from scratchy.store.writer import SessionFile
 
@@ -81,6 +80,9 @@ class FileStore:
         """The pid of the process that wrote the session last, where its lock file tells."""
         return look(self._place.lock_path(check_id(session_id)))[0]
 
+    def holder(self, session_id: str) -> int | None:
+        return holder(self._place.lock_path(check_id(session_id)))
+
     def exists(self, session_id: str) -> bool:
         return os.path.lexists(self._place.find(check_id(session_id)))
 
@@ -101,27 +103,11 @@ class FileStore:
 
     def list(self) -> list[SessionInfo]:
         """Newest activity first. Raises OSError when the folder cannot be read; one that is missing is empty."""
-        try:
-            with os.scandir(self._place.folder) as entries:
-                rows = [self._info(entry) for entry in entries if entry.name.endswith(SUFFIX) and entry.name[0] != "."]
-        except FileNotFoundError:
-            return []
-        return sorted(rows, key=_activity, reverse=True)
+        return listed(self._place)
 
-    def _info(self, entry: os.DirEntry[str]) -> SessionInfo:
-        stem = entry.name[: -len(SUFFIX)]
-        session_id = decode_id(stem)
-        try:
-            if not entry.is_file(follow_symlinks=False):  # look before opening
-                open_file(self._disk, entry.path, session_id or stem, os.O_RDONLY)
-            header, count, size, changed = read_row(self._disk, entry.path, session_id or stem)
-        except (SessionError, OSError) as error:
-            return _unreadable(entry, session_id or stem, error)
-        named = header.session_id or session_id or stem
-        if named == session_id or (session_id is None and entry.name == _file_name(named)):
-            return SessionInfo(named, header, count, size, changed)
-        plain = named == stem and is_plain(stem) and not os.path.lexists(self._place.path(file_name(stem)))
-        return SessionInfo(named if plain else stem, header, count, size, changed, foreign=not plain)
+    def recent(self) -> Iterator[SessionInfo]:
+        """`list`, a row at a time: by time of change, each header read when it is asked for."""
+        return recent(self._place)
 
     # --- Moving
 
@@ -272,24 +258,3 @@ class FileWriter:
         self._lock.check(self.session_id)
         with self._lock.mutex, naming(self._file.path):
             yield
-
-
-def _unreadable(entry: os.DirEntry[str], session_id: str, error: Exception) -> SessionInfo:
-    size, changed = 0, 0.0
-    with suppress(OSError):
-        there = entry.stat(follow_symlinks=False)
-        size, changed = there.st_size, there.st_mtime
-    return SessionInfo(session_id, None, 0, size, changed, error=str(error))
-
-
-def _file_name(named: str) -> str:
-    """The name of a header's id, which may be no id at all."""
-    try:
-        return file_name(check_id(named))
-    except ValueError:
-        return ""
-
-
-def _activity(info: SessionInfo) -> str:
-    told = info.header.updated_at if info.header is not None else ""
-    return told if told[:1].isdigit() else time_text(info.changed)

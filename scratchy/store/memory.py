@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -85,6 +85,12 @@ class MemoryStore:
             last = len(session.items) if before is None else max(0, min(before, len(session.items)))
             first = max(0, last - max(count, 0))
             return first, session.messages(first, last)
+
+    def recent(self) -> Iterator[SessionInfo]:
+        return iter(self.list())
+
+    def holder(self, session_id: str) -> None:
+        return None
 
     def list(self) -> list[SessionInfo]:
         with self._lock:
