@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from scratchy.store import lock
 from scratchy.store.disk import Disk, naming
 from scratchy.store.foreign import decode_foreign, utc_text
 from scratchy.store.ids import SUFFIX, encode_id, file_name, is_plain
+from scratchy.store.slices import read_slice, slices
 from scratchy.store.toonfile import (
     HEAD,
     DamageError,
@@ -24,14 +25,10 @@ from scratchy.store.toonfile import (
     body_end,
     decode_document,
     decode_items,
-    item_end,
-    item_starts,
-    last_items,
     parse_head,
 )
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-_SLICE = 1 << 16
 FOREIGN_MOST = 256 << 20
 """A file of another form is read whole: up to this many bytes. Nor is a longer tail kept by a repair."""
 LISTED_MOST = 16 << 20
@@ -63,6 +60,9 @@ class Place:
 
     def lock_path(self, session_id: str) -> str:
         return self.path(f".{encode_id(session_id)}.lock")
+
+    def draft_path(self, session_id: str) -> str:
+        return self.path(f".{encode_id(session_id)}.draft")
 
     def temporary(self, session_id: str) -> str:
         """Where a file is made before it gets its name. One a session: who holds the lock may remove it."""
@@ -122,6 +122,22 @@ class Place:
             return first, (messages or [])[first:last]
         check_named(head.header, session_id)
         return first, read_slice(self.disk, handle, head, (first, last), self.clean_end(handle, head, session_id))
+
+    def items(self, path: str, session_id: str, start: int) -> Iterator[Message]:
+        handle = open_file(self.disk, path, session_id, os.O_RDONLY)
+        try:
+            head = read_head(self.disk, handle)
+            if head is None:
+                yield from read_content(self.disk, handle, session_id).messages[start:]
+                return
+            check_named(head.header, session_id)
+            end = self.clean_end(handle, head, session_id)
+            for messages in slices(self.disk, handle, head, (start, head.total), end):
+                yield from messages
+        except DamageError as error:
+            raise damaged(session_id, path, error) from None
+        finally:
+            self.disk.close(handle)
 
     def clean_end(self, handle: int, head: Head, session_id: str) -> int | None:
         """Where the last item ends, if the file is as a writer of ours left it, but for a tail: then no scan is needed
@@ -304,44 +320,3 @@ def _recorded(data: bytes, there: os.stat_result, head: Head, clean: lock.Clean)
         return end if len(data) >= end == body_end(data[:end], head) else None
     except DamageError:
         return None
-
-
-def read_slice(disk: Disk, handle: int, head: Head, span: tuple[int, int], end: int | None) -> list[Message]:
-    """The messages `span[0]` to `span[1]`, from whichever end is nearer. `end`: of the last item, if known."""
-    first, last = span
-    if first >= last:
-        return []
-    if end is None or last <= head.total // 2:
-        return _forward(disk, handle, head, span)
-    size = _SLICE
-    while True:
-        start = max(head.body - 1, end - size)  # the newline before the first item shows that it begins there
-        data = disk.read(handle, end - start, start)
-        starts = last_items(data, head.total - first)
-        if len(starts) == head.total - first:
-            break
-        if start == head.body - 1:
-            raise DamageError(f"{head.total} messages are counted, {len(starts)} are there", end)
-        size *= 4
-    bounds = [*starts, len(data)]
-    if last == head.total and item_end(data, starts[-1]) != len(data):
-        raise DamageError("its last message is cut off", end)
-    piece = data[bounds[0] : bounds[last - first]]
-    return decode_items(piece, last - first, start + bounds[0])  # type: ignore[return-value]
-
-
-def _forward(disk: Disk, handle: int, head: Head, span: tuple[int, int]) -> list[Message]:
-    first, last = span
-    whole = os.fstat(handle).st_size - head.body
-    size = _SLICE
-    while True:
-        data = disk.read(handle, min(size, whole), head.body)
-        wanted = min(last + 1, head.total)
-        starts = item_starts(data, 0, wanted)
-        if size >= whole or b"\0" in data or (len(starts) == wanted and wanted > last):
-            break
-        size *= 4
-    if len(starts) < wanted:
-        raise DamageError(f"{head.total} messages are counted, {len(starts)} are there", head.body + len(data))
-    stop = starts[last] if wanted > last else item_end(data, starts[-1])
-    return decode_items(data[starts[first] : stop], last - first, head.body + starts[first])  # type: ignore[return-value]
