@@ -1,19 +1,17 @@
 """The terminal's read-eval-print loop: what happens with a line, one after the other, while the prompt stays usable.
 
 On the way to the first prompt this imports prompt_toolkit and light modules only; rich and the rest come after it.
-Not here: drawing (screen), keys (keys), the look of a turn (turns), what a command does (scratchy.commands).
+Not here: drawing (screen), keys (keys), the look of a turn (turns), lines that wait (waiting), the end (leaving), what
+a command does (scratchy.commands).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import signal
 import sys
 import time
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -26,10 +24,12 @@ from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.folding import folded
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
+from scratchy.terminal.leaving import Leaving
 from scratchy.terminal.lines import error, notice, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
-from scratchy.terminal.unsaved import left, not_left, not_sent, try_to_save
+from scratchy.terminal.unsaved import not_sent
+from scratchy.terminal.waiting import Waiting
 
 if TYPE_CHECKING:
     from scratchy.commands.outcome import Outcome
@@ -63,11 +63,8 @@ class Repl:
         self._desk: Desk | None = None
         self._commands = boot.commands
         self._show: Show | None = None
-        self._lines: deque[str] = deque([boot.first_line] if boot.first_line else [])
-        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._in_turn = self._stopping = self._leaving = self._warned = False
-        self._lost = ""
+        self._in_turn = self._stopping = False
         self._beside: set[asyncio.Task[None]] = set()
         self._last_cancel = -TWICE
         self._left_by_cancel = ""
@@ -76,13 +73,15 @@ class Repl:
         self._history = FileHistory(boot.history_file)
         completer = CommandCompleter(self._command_names, self._session_ids, self._model_names)
         self._screen = Screen(self._prompt, self._history, completer)
+        self._waiting = Waiting(self._screen, self._pastes, boot.first_line)
+        self._leaving = Leaving(self._screen, self._waiting, self._stop_task, self._conversation)
         actions = Actions(self._send, self._interrupt, self._cancel, self._end, self._expand, self._busy)
         bind_keys(self._screen, actions, self._pastes)
 
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._crashed)
-        self._watch_signals()
+        self._loop.set_exception_handler(self._leaving.crashed)
+        self._leaving.watch_signals()
         app = self._screen.app
         work: list[asyncio.Task[None]] = []
         try:
@@ -101,14 +100,9 @@ class Repl:
             if self._desk is not None:
                 await self._desk.close()
         with contextlib.suppress(OSError):
-            self._say_goodbye()
+            words = self._leaving.last_words(self._session_id, self._boot.resume_line(self._session_id))
+            print(words, end="", flush=True)
         return code
-
-    def _say_goodbye(self) -> None:
-        resume = self._boot.resume_line(self._session_id)
-        last = error(left(self._session_id, self._lost)) if self._lost else ""
-        last += notice(f"Resume with: {resume}") if resume else ""
-        print(self._screen.left_over() + last, end="", flush=True)
 
     # -- one line after the other
 
@@ -116,17 +110,13 @@ class Repl:
         """Everything after the first paint; its failure ends the program."""
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _HEAD_START)
+                await asyncio.wait_for(self._waiting.woken(), _HEAD_START)
             self._commands = self._commands or await asyncio.to_thread(load_commands)
             self._desk = await self._boot.make_desk(self._say)
             await self._show_recent()
             self._show_standing()
             while True:
-                while not self._lines:
-                    self._wake.clear()
-                    await self._wake.wait()
-                line = self._pastes.expanded(self._lines.popleft())
-                self._screen.live.queue = list(self._lines)
+                line = await self._waiting.take()
                 if not line.startswith("/"):
                     await self._loaded_show()
                 await self._run_alone(self._command(line) if line.startswith("/") else self._turn(line))
@@ -176,7 +166,7 @@ class Repl:
         screen.write(user_lines(self._prompt(), line))
         conversation.approve = show.approve
         view = show.turn(conversation.session_id)
-        self._in_turn, self._warned = True, False
+        self._in_turn, self._leaving.warned = True, False
         screen.move(view.flush)
         try:
             await self._follow(conversation, line, view)
@@ -198,18 +188,18 @@ class Repl:
         except ProviderError as failure:
             kept = "" if "message is kept" in str(failure) else " (your message is kept)"
             view.fail(f"{failure}{kept}")
-            self._bring_back()
+            self._waiting.bring_back()
         except (ScratchyError, OSError) as failure:
             view.fail(str(failure) if view.begun else not_sent(failure))
-            self._bring_back("" if view.begun else line)
+            self._waiting.bring_back("" if view.begun else line)
         except asyncio.CancelledError:
             if not view.begun:
-                self._bring_back(line)
+                self._waiting.bring_back(line)
             raise
         except Exception as failure:
             _log.exception("turn failed")
             view.fail(f"The turn failed: {type(failure).__name__}: {failure}")
-            self._bring_back()
+            self._waiting.bring_back()
 
     async def _show_outcome(self, outcome: Outcome) -> None:
         screen = self._screen
@@ -223,7 +213,7 @@ class Repl:
         if outcome.switched:
             await self._show_recent()
         if outcome.quit:
-            self._leave(0, gently=True)
+            self._leaving.leave(0, gently=True)
 
     async def _show_recent(self) -> None:
         messages = self._ready_desk().conversation.recent(_RECENT)
@@ -232,10 +222,8 @@ class Repl:
 
     def _show_standing(self) -> None:
         """What holds between turns: the queue, and whether the last save failed."""
-        live = self._screen.live
-        live.queue = list(self._lines)
-        live.unsaved = self._ready_desk().conversation.unsaved
-        self._screen.refresh()
+        self._screen.live.unsaved = self._ready_desk().conversation.unsaved
+        self._waiting.show()
 
     # -- what keys ask for
 
@@ -246,47 +234,34 @@ class Repl:
             self._beside.add(command)
             command.add_done_callback(self._beside.discard)
             return
-        self._lines.append(text)
-        self._wake.set()
+        self._waiting.add(text)
         if self._task is None:
             self._screen.forget_key()  # whoever sent a line waits for the answer to it
         if self._desk is None or self._task is not None:
-            self._screen.live.queue = list(self._lines)
-            self._screen.refresh()
+            self._waiting.show()
 
     def _busy(self) -> bool:
         return self._task is not None
 
     def _interrupt(self) -> None:
         """Stop what runs; what waits comes back to the prompt."""
-        self._bring_back()
+        self._waiting.bring_back()
         if self._task is not None and not self._stopping:
             self._stopping = True
             self._screen.live.status = "stopping"
             self._task.cancel()
 
-    def _bring_back(self, *first: str) -> None:
-        buffer = self._screen.buffer
-        lines = [*(line for line in first if line), *self._lines, *([buffer.text] if buffer.text else [])]
-        self._lines.clear()
-        self._screen.live.queue = ()
-        text = "\n".join(lines)
-        if text != buffer.text:
-            buffer.text = text
-            buffer.cursor_position = len(text)
-        self._screen.refresh()
-
     def _cancel(self) -> None:
         now = time.monotonic()
         typed = self._screen.buffer.text not in ("", self._left_by_cancel)  # since the first one: it counts anew
         if now - self._last_cancel < TWICE and not typed:
-            self._leave(0)
+            self._leaving.leave(0)
             return
         self._last_cancel = now
         if self._task is not None:
             self._interrupt()
-        elif self._lines:
-            self._bring_back()
+        elif self._waiting:
+            self._waiting.bring_back()
         else:
             self._screen.buffer.reset()
         self._left_by_cancel = self._screen.buffer.text
@@ -294,7 +269,7 @@ class Repl:
 
     def _end(self) -> None:
         if self._task is None:
-            self._leave(0, gently=True)
+            self._leaving.leave(0, gently=True)
         else:
             self._say_briefly("Something runs: Esc interrupts it, Ctrl-C twice quits.")
 
@@ -316,26 +291,7 @@ class Repl:
             self._screen.live.note = ""
             self._screen.refresh()
 
-    # -- the end
-
-    def _leave(self, code: int, *, gently: bool = False) -> None:
-        """`gently`: the first time not with something unsaved."""
-        if not self._leaving:
-            self._leaving = True
-            self._bring_back()  # what waits was never sent
-            self._beside.add(self._loop.create_task(self._leave_with(code, gently)))
-
-    async def _leave_with(self, code: int, gently: bool) -> None:
-        await self._stop_task()
-        self._lost = await try_to_save(self._desk.conversation) if self._desk else ""
-        if self._lost and gently and not self._warned:
-            self._warned, self._leaving = True, False
-            self._screen.write(error(not_left(self._session_id, self._lost)))
-            return
-        self._screen.draw()
-        app = self._screen.app
-        if app.is_running and not app.is_done:
-            app.exit(result=code)
+    # -- small things
 
     async def _stop_task(self) -> None:
         """Cancel what runs and wait until its partial answer is stored."""
@@ -346,25 +302,6 @@ class Repl:
                 task.cancel()
             await asyncio.wait([task])
 
-    def _watch_signals(self) -> None:
-        for name in ("SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)
-            if number is not None:
-                with contextlib.suppress(NotImplementedError):  # Windows
-                    self._loop.add_signal_handler(number, self._leave, 128 + number)
-
-        if hasattr(signal, "SIGCONT"):  # what was typed meanwhile went to the shell
-            self._loop.add_signal_handler(signal.SIGCONT, self._screen.note_key)
-
-    def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        failure = context.get("exception")
-        if isinstance(failure, OSError) and failure.errno == errno.EIO and "handle" in context:
-            self._leave(128 + 1)  # a redraw found that the terminal went away
-        else:
-            _log.error("unexpected: %s", context.get("message"), exc_info=failure)
-
-    # -- small things
-
     def _prompt(self) -> str:
         marks = f"{self._boot.marks} " if self._boot.marks else ""
         return f"[{reveal(self._session_id)}] {marks}You: "
@@ -372,6 +309,9 @@ class Repl:
     @property
     def _session_id(self) -> str:
         return self._desk.conversation.session_id if self._desk else self._boot.session_id
+
+    def _conversation(self) -> Conversation | None:
+        return self._desk.conversation if self._desk else None
 
     def _ready_desk(self) -> Desk:
         assert self._desk is not None
