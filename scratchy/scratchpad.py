@@ -1,7 +1,8 @@
-"""Where big tool outputs rest outside the context: a folder of files named by the hash of their content.
+"""Where big tool outputs and snapshots of files rest outside the context: a folder of files named by their content.
 
-An entry is `<id>` (the text, UTF-8) and `<id>.about` (JSON: tool and type). The id is given out only once both are on
-disk. Not here: the tools by which a model reads them back (tools/), and who refers to what (the caller tells `keep`).
+An entry is `<id>` (a text in UTF-8; of a snapshot any bytes) and `<id>.about` (JSON: tool and type). The id is given
+out only once both are on disk. Not here: the tools by which a model reads texts back (tools/), who refers to what (the
+caller tells `prune`).
 """
 
 import hashlib
@@ -15,6 +16,8 @@ from typing import Any, cast
 
 from scratchy.system import make_private_folder, replace_file
 
+SNAPSHOT = "snapshot"
+DAY = 86_400.0
 _PREVIEW = 800
 _ID = re.compile(r"[0-9a-f]{32}")
 _MARKDOWN = re.compile(r"^(#{1,6} \S|```|[-*] \S.*\n[-*] \S|\|.*\|$)", re.MULTILINE)
@@ -44,13 +47,27 @@ class Scratchpad:
             f"It begins:\n{preview}"
         )
 
+    def keep(self, data: bytes, tool: str = "") -> str:
+        """Any bytes, under the id that is returned: a file's content before `tool` changes it. Raises: OSError."""
+        return self._store(tool, SNAPSHOT, data)
+
+    def content(self, id: str) -> bytes:
+        """What `keep` kept. Raises: LookupError for an unknown id or one whose bytes are damaged, OSError."""
+        data = self._file(id).read_bytes()
+        if content_id(data) != id:
+            raise LookupError(f"The scratchpad's entry {id} is damaged.")
+        return data
+
     def _store(self, tool: str, kind: str, data: bytes) -> str:
         make_private_folder(self.directory)
-        entry = hashlib.sha256(data).hexdigest()[:32]
+        entry = content_id(data)
         path = self.directory / entry
-        if self._about(path) and path.is_file() and path.stat().st_size == len(data):
+        known = self._about(path).get("type")
+        enough = known == SNAPSHOT or (known is not None and kind != SNAPSHOT)  # once a snapshot, always one
+        if enough and path.is_file() and not path.is_symlink() and path.read_bytes() == data:
             path.touch()  # used again: young again for `prune`
             return entry
+        kind = SNAPSHOT if known == SNAPSHOT else kind
         replace_file(path, data, 0o600)
         about = {"tool": tool, "type": kind, "preview": data[:400].decode("utf-8", "replace")[:200]}
         replace_file(path.with_suffix(".about"), json.dumps(about).encode(), 0o600)
@@ -58,12 +75,18 @@ class Scratchpad:
 
     def read(self, id: str, offset: int = 0, limit: int | None = None) -> str:
         """Characters `offset` to `offset + limit`. Raises: LookupError for an unknown id, OSError."""
+        try:
+            text = self._file(id).read_bytes().decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            raise LookupError(f"The scratchpad's entry {id} is no text.") from None
+        start = max(offset, 0)
+        return text[start:] if limit is None else text[start : start + max(limit, 0)]
+
+    def _file(self, id: str) -> Path:
         path = self.directory / id
         if not _ID.fullmatch(id) or path.is_symlink() or not path.is_file():
             raise LookupError(f"The scratchpad has no entry {id!r}.")
-        text = path.read_bytes().decode("utf-8", "surrogatepass")
-        start = max(offset, 0)
-        return text[start:] if limit is None else text[start : start + max(limit, 0)]
+        return path
 
     def list(self) -> list[dict[str, Any]]:
         """`{id, tool, type, size, preview}` of each entry, newest first; `size` in bytes."""
@@ -89,7 +112,8 @@ class Scratchpad:
     def prune(self, max_age: float | None = None, max_bytes: int | None = None, keep: Collection[str] = ()) -> int:
         """Remove, oldest first, what is older than `max_age` seconds and what is over `max_bytes` in all.
 
-        Never an id in `keep`: name there everything that a session or a trash entry refers to. Returns how many went.
+        Never an id in `keep`: name there everything that a session or a trash entry refers to. Never a snapshot younger
+        than a day: what refers to it may not be written yet. Returns how many went.
         """
         entries = sorted(self._entries(), key=lambda entry: entry[2])
         total = sum(size for _, size, _ in entries)
@@ -97,6 +121,8 @@ class Scratchpad:
         gone = 0
         for path, size, changed in entries:
             old = oldest is not None and changed < oldest
+            if changed > time.time() - DAY and self._about(path).get("type") == SNAPSHOT:
+                continue
             if path.name in keep or not (old or (max_bytes is not None and total > max_bytes)):
                 continue
             self._remove(path)
@@ -132,6 +158,11 @@ class Scratchpad:
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
         path.with_suffix(".about").unlink(missing_ok=True)
+
+
+def content_id(data: bytes) -> str:
+    """The name of an entry with this content: 32 hex digits of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def type_of(content: str) -> str:

@@ -163,7 +163,10 @@ class _Turn:
                     else:
                         outcome = item
             self._running = None
-        added = self._add(result(call["id"], name, outcome.output, is_error=outcome.is_error), None)
+        answer = result(call["id"], name, outcome.output, is_error=outcome.is_error)
+        if outcome.files:
+            answer["files"] = list(outcome.files)
+        added = self._add(answer, None)
         display, ran = outcome.display or outcome.output, not isinstance(verdict, Refuse)
         took = self._since(started)
         yield ToolFinished(call, name, summary, ran, outcome.output, display, outcome.is_error, took)

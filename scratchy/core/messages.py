@@ -31,12 +31,22 @@ class Usage(TypedDict, total=False):
     total_tokens: int
 
 
+class FileChange(TypedDict):
+    """What a tool did to one file. `path` is absolute; `before` and `after` are the scratchpad's ids of the contents
+    (None: there was no file), of which `before` lies there; `mode` the permission bits before, None as `before`."""
+
+    path: str
+    before: str | None
+    after: str | None
+    mode: int | None
+
+
 class Message(TypedDict, total=False):
     """The chat-completions message plus our own optional keys (from `ts` on). Unknown keys are kept, never sent.
 
     `ts` is UTC ISO-8601 with `Z`; `duration_ms` whole milliseconds; `context` (date, folder) is joined in front of
-    `content` when a request is built. `content` may be anything JSON in a file that somebody else wrote: read it with
-    `text_of`.
+    `content` when a request is built; `files`: what a tool's call changed, read with `files_of`. `content` may be
+    anything JSON in a file that somebody else wrote: read it with `text_of`.
     """
 
     role: Required[str]
@@ -52,6 +62,7 @@ class Message(TypedDict, total=False):
     is_error: bool
     id: str
     context: str
+    files: list[FileChange]
 
 
 class ToolSpec(TypedDict):
@@ -93,3 +104,21 @@ def _is_call(call: Any) -> bool:
         return False
     inner = cast("dict[str, Any]", function)
     return isinstance(inner.get("name"), str) and isinstance(inner.get("arguments"), str)
+
+
+def files_of(message: Mapping[str, Any]) -> list[FileChange]:
+    """The message's well-formed file changes; what is malformed (a file that somebody else wrote) is left out."""
+    files: Any = message.get("files")
+    return [one for one in cast("list[Any]", files) if _is_change(one)] if isinstance(files, list) else []
+
+
+def _is_change(change: Any) -> bool:
+    if not isinstance(change, dict):
+        return False
+    fields = cast("dict[str, Any]", change)
+    mode: Any = fields.get("mode")
+    return (
+        isinstance(fields.get("path"), str)
+        and all(isinstance(fields.get(key), str | None) for key in ("before", "after"))
+        and (mode is None or (isinstance(mode, int) and 0 <= mode <= 0o7777))
+    )

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from scratchy.core.events import ApprovalRequested, ProviderEvent, ToolOutput
-from scratchy.core.messages import Message, ToolCall, ToolSpec
+from scratchy.core.messages import FileChange, Message, ToolCall, ToolSpec
 from scratchy.core.stored import Header, SessionInfo, TrashEntry
 
 
@@ -58,11 +58,13 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """`output` for the model, `display` for the person (empty: the output serves both)."""
+    """`output` for the model, `display` for the person (empty: the output serves both). `files`: what the call changed,
+    as far as that can be taken back."""
 
     output: str
     display: str = ""
     is_error: bool = False
+    files: Sequence[FileChange] = ()
 
 
 @dataclass(frozen=True, slots=True)

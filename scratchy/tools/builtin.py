@@ -9,6 +9,7 @@ from scratchy.tools.files import CreateFile, DeleteFile, EditFile, ReadFile
 from scratchy.tools.scratch import ScratchpadList, ScratchpadRead
 from scratchy.tools.search import ListFiles, SearchFiles, find_ripgrep
 from scratchy.tools.shell import CodeExecute, ExecuteCommand
+from scratchy.tools.snapshots import Snapshots
 from scratchy.tools.web import UrlFetch, WebSearch
 
 
@@ -19,11 +20,12 @@ def default_tools(
 ) -> list[Tool]:
     """The eleven, and with a scratchpad its two. `mentioned(id)`: does this session's transcript hold that id?"""
     ripgrep = find_ripgrep()
+    snapshots = Snapshots(permissions, scratchpad)
     tools: list[Tool] = [
         ReadFile(permissions),
-        CreateFile(permissions),
-        EditFile(permissions),
-        DeleteFile(permissions),
+        CreateFile(permissions, snapshots),
+        EditFile(permissions, snapshots),
+        DeleteFile(permissions, snapshots),
         ListFiles(permissions),
         SearchFiles(permissions, literal=False, ripgrep=ripgrep),
         SearchFiles(permissions, literal=True, ripgrep=ripgrep),

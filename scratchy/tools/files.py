@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from scratchy.core.messages import ToolSpec
 from scratchy.core.ports import Effect, ToolError, ToolResult
 from scratchy.permissions import Permissions, is_secret
 from scratchy.tools.diff import unified
+from scratchy.tools.snapshots import MOST_COUNTED, Snapshots, is_folder, remove, survey
 from scratchy.tools.specs import flag, integer, spec, text
-from scratchy.tools.textfiles import decode, encode, looks_binary, open_regular, read_whole, write_whole
+from scratchy.tools.textfiles import decode, encode, looks_binary, open_regular, read_whole
 
 _MOST_READ = 262_144
 _READ_SECONDS = 20.0
@@ -114,10 +114,11 @@ def _take_lines(file: IO[bytes], line: int, end: int | None) -> tuple[bytes, int
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write would do: the bytes, and the diff that shows it."""
+    """What a write would do: the bytes, those that stand there (None: no file does), and the diff that shows it."""
 
     path: Path
     data: bytes
+    before: bytes | None
     diff: str
 
 
@@ -131,28 +132,32 @@ class CreateFile:
         overwrite=flag(),
     )
 
-    def __init__(self, permissions: Permissions) -> None:
+    def __init__(self, permissions: Permissions, snapshots: Snapshots) -> None:
         self._permissions = permissions
+        self._snapshots = snapshots
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        return _writing(arguments["file_path"], self._change(arguments))
+        return _writing(arguments["file_path"], self._change(arguments), self._snapshots)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         change = await asyncio.to_thread(self._change, arguments)
-        await asyncio.to_thread(write_whole, change.path, change.data)
-        yield ToolResult(f"Wrote {change.path} ({len(change.data)} bytes).", change.diff)
+        yield await asyncio.to_thread(
+            _write, self._snapshots, "create_file", change, f"Wrote {change.path} ({len(change.data)} bytes)."
+        )
 
     def _change(self, arguments: Mapping[str, Any]) -> Change:
         path, content = self._permissions.resolve(arguments["file_path"]), arguments["content"]
         data = encode(content, "utf-8")
         if not path.exists():
-            return Change(path, data, unified("", content, "/dev/null", str(path)) or f"a new, empty file {path}")
+            diff = unified("", content, "/dev/null", str(path)) or f"a new, empty file {path}"
+            return Change(path, data, None, diff)
         if path.is_file() and not arguments.get("overwrite", False):
             raise ToolError(f"{path} exists. Use edit_file, or overwrite=true to replace all of it.")
         before = read_whole(path)
         if looks_binary(before):
-            return Change(path, data, f"replaces a binary file of {len(before)} bytes\n" + _all_new(content, path))
-        return Change(path, data, unified(decode(before)[0], content, str(path), str(path)) or "no change")
+            diff = f"replaces a binary file of {len(before)} bytes\n" + _all_new(content, path)
+            return Change(path, data, before, diff)
+        return Change(path, data, before, unified(decode(before)[0], content, str(path), str(path)) or "no change")
 
 
 def _all_new(content: str, path: Path) -> str:
@@ -170,16 +175,17 @@ class EditFile:
         replace_all=flag(),
     )
 
-    def __init__(self, permissions: Permissions) -> None:
+    def __init__(self, permissions: Permissions, snapshots: Snapshots) -> None:
         self._permissions = permissions
+        self._snapshots = snapshots
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        return _writing(arguments["file_path"], self._change(arguments)[0])
+        return _writing(arguments["file_path"], self._change(arguments)[0], self._snapshots)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         change, count = await asyncio.to_thread(self._change, arguments)
-        await asyncio.to_thread(write_whole, change.path, change.data)
-        yield ToolResult(f"Edited {change.path} ({count} place{'s' if count > 1 else ''}).", change.diff)
+        told = f"Edited {change.path} ({count} place{'s' if count > 1 else ''})."
+        yield await asyncio.to_thread(_write, self._snapshots, "edit_file", change, told)
 
     def _change(self, arguments: Mapping[str, Any]) -> tuple[Change, int]:
         path = self._permissions.resolve(arguments["file_path"])
@@ -191,7 +197,7 @@ class EditFile:
         count = _count(before, old, path, bool(arguments.get("replace_all", False)))
         after = before.replace(old, new)
         data = encode(after, encoding)
-        return Change(path, data, unified(before, after, str(path), str(path))), count
+        return Change(path, data, raw, unified(before, after, str(path), str(path))), count
 
 
 def _with_line_ends_of(before: str, old: str, new: str) -> tuple[str, str]:
@@ -219,35 +225,55 @@ def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def _writing(given: str, change: Change) -> Effect:
+def _writing(given: str, change: Change, snapshots: Snapshots) -> Effect:
     if not change.diff:
         raise ToolError("old_text and new_text are the same: nothing would change.")
-    return Effect(given, f"{change.path}\n{change.diff}", *_covers("folder", change.path.parent))
+    caveat = snapshots.caveat(change.path)
+    preview = f"{change.path}\n{change.diff}"
+    preview = f"{preview.removesuffix(chr(10))}\n{caveat}" if caveat else preview
+    return Effect(given, preview, *_covers("folder", change.path.parent))
+
+
+def _write(snapshots: Snapshots, tool: str, change: Change, told: str) -> ToolResult:
+    files, failure = snapshots.write(tool, change.path, change.before, change.data)
+    if failure is None:
+        return ToolResult(told, change.diff, files=files)
+    return ToolResult(f"{told} But a power cut may take it back ({failure.strerror or failure}).", files=files)
 
 
 class DeleteFile:
     spec: ToolSpec = spec(
         "delete_file",
-        "Delete a file or link; a folder and all that is in it only with recursive=true. This cannot be undone.",
+        "Delete a file or link; a folder and all that is in it only with recursive=true. You cannot undo this.",
         ("file_path",),
         file_path=text(),
         recursive=flag(),
     )
 
-    def __init__(self, permissions: Permissions) -> None:
+    def __init__(self, permissions: Permissions, snapshots: Snapshots) -> None:
         self._permissions = permissions
+        self._snapshots = snapshots
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         path = self._target(arguments)
-        if _is_folder(path):
-            preview = f"delete the folder {path} and all that is in it ({_census(path)})"
+        found = survey(path)
+        caveat = self._snapshots.caveat_of_deleting(path, found)
+        caveat = f"\n{caveat}" if caveat else ""
+        if is_folder(path):
+            preview = f"delete the folder {path} and all that is in it ({_census(found.entries)}){caveat}"
             return Effect(arguments["file_path"], preview, f"this folder: {path}", f"{path}{os.sep}")
-        return Effect(arguments["file_path"], f"delete {path}", *_covers("folder", path.parent))
+        return Effect(arguments["file_path"], f"delete {path}{caveat}", *_covers("folder", path.parent))
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         path = self._target(arguments)
-        await asyncio.to_thread(shutil.rmtree if _is_folder(path) else os.unlink, path)
-        yield ToolResult(f"Deleted {path}.")
+        # Two steps: interrupted while it is being kept, nothing is deleted.
+        kept = await asyncio.to_thread(self._snapshots.delete, "delete_file", path)
+        gone, failure = await asyncio.to_thread(remove, path, kept)
+        if failure is None:
+            yield ToolResult(f"Deleted {path}.", files=gone)
+            return
+        why = f"{failure.strerror or failure}{f': {failure.filename}' if failure.filename else ''}"
+        yield ToolResult(f"Deleted only a part of {path} ({why}).", is_error=True, files=gone)
 
     def _target(self, arguments: Mapping[str, Any]) -> Path:
         """The name itself, its folder resolved: of a link the link goes, not what it points to."""
@@ -257,22 +283,14 @@ class DeleteFile:
             path = self._permissions.resolve(str(given.parent)) / given.name
         if not os.path.lexists(path):
             raise ToolError(f"{path} does not exist.")
-        if _is_folder(path) and not arguments.get("recursive", False):
+        if is_folder(path) and not arguments.get("recursive", False):
             raise ToolError(f"{path} is a folder; recursive=true deletes it with all that is in it.")
         if self._permissions.folder.is_relative_to(path):
             raise ToolError(f"{path} holds the working folder and is not deleted.")
         return path
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
-
-
-def _census(path: Path) -> str:
-    """How many entries go with a folder; counting stops where it would take long."""
-    count = 0
-    for _, folders, files in os.walk(path):
-        count += len(folders) + len(files)
-        if count > 100_000:
-            return "more than 100000 entries"
-    return f"{count} entr{'y' if count == 1 else 'ies'}"
+def _census(count: int) -> str:
+    return (
+        f"more than {MOST_COUNTED} entries" if count > MOST_COUNTED else f"{count} entr{'y' if count == 1 else 'ies'}"
+    )

@@ -114,7 +114,8 @@ class Tools:
 
     def _clipped(self, name: str, result: ToolResult, keys: list[str]) -> ToolResult:
         output, display = redact(result.output, keys), redact(result.display, keys)
-        return ToolResult(self._fitted(name, output), clip(display or output, _SHOWN), result.is_error)
+        shown = clip(display or output, _SHOWN)
+        return ToolResult(self._fitted(name, output), shown, result.is_error, result.files)
 
     def _fitted(self, name: str, output: str) -> str:
         if self._scratchpad is None:

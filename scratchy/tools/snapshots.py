@@ -1,0 +1,198 @@
+"""What a file tool changes is kept first, so that a rewind can give it back: old bytes as blobs, changes as values.
+
+Here: what can be kept and what cannot (told before the person says yes), keeping, then writing or deleting. Not here:
+what the tools say (files.py), giving back (putback.py).
+"""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from scratchy.core.messages import FileChange
+from scratchy.core.ports import ToolError
+from scratchy.permissions import Permissions
+from scratchy.scratchpad import Scratchpad, content_id
+from scratchy.system import SAFE_OPEN
+from scratchy.tools.textfiles import write_whole
+
+MOST_BYTES = 50_000_000
+MOST_FILES = 1000
+MOST_COUNTED = 100_000
+
+
+class Survey(NamedTuple):
+    """What goes with a path: `files` regular ones that can be kept, `left` what cannot (links, special files, what
+    cannot be read or named), `entries` all of them but the path itself, folders included."""
+
+    files: list[Path]
+    size: int
+    left: int
+    entries: int
+
+
+class Snapshots:
+    """`scratchpad` None: nothing is kept, and that is said."""
+
+    def __init__(self, permissions: Permissions, scratchpad: Scratchpad | None) -> None:
+        self._permissions = permissions
+        self._scratchpad = scratchpad
+
+    def caveat(self, path: Path) -> str:
+        """Why a change of the file cannot be taken back, a line for the preview; empty when it can."""
+        return _caveat(self._why_not(path))
+
+    def caveat_of_deleting(self, path: Path, found: Survey) -> str:
+        why = self._why_not(path) or _too_much(found)
+        if not why and not found.files and found.left:
+            why = "a link, a special file or one that cannot be read is not kept"
+        if why or not found.left:
+            return _caveat(why)
+        return f"/rewind cannot bring back {found.left} of them (links, special files, what cannot be read)."
+
+    def _why_not(self, path: Path) -> str:
+        if self._scratchpad is None:
+            return "this session keeps no old versions of files"
+        if not self._permissions.inside(path):
+            return f"it lies outside {self._permissions.folder}"
+        return "" if _named_in_utf8(path) else "its name is not UTF-8"
+
+    def write(
+        self, tool: str, path: Path, before: bytes | None, data: bytes
+    ) -> tuple[list[FileChange], OSError | None]:
+        """The file anew, `before` kept first (None: there is no file); an error when it is written but may not last.
+
+        Raises: ToolError when `before` cannot be kept, OSError when the file was not written."""
+        change = self._kept(tool, path, before) if before is not None else _new(path)
+        failure: OSError | None = None
+        try:
+            write_whole(path, data)
+        except OSError as error:
+            if not _holds(path, data):
+                raise
+            failure = error
+        if self._scratchpad is None or not _named_in_utf8(path):
+            return [], failure
+        return [{**change, "after": content_id(data)}], failure
+
+    def delete(self, tool: str, path: Path) -> list[FileChange]:
+        """What `path` and all below it will lose, kept; nothing is deleted here. Empty when it is too much.
+
+        Raises: ToolError when it could not be kept."""
+        found = survey(path)
+        if self._scratchpad is None or _too_much(found):
+            return []
+        try:
+            return [self._kept(tool, file, _read(file)) for file in found.files]
+        except OSError as error:
+            raise _not_kept("deleted", path, error) from None
+
+    def _kept(self, tool: str, path: Path, data: bytes) -> FileChange:
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+            blob = self._scratchpad.keep(data, tool) if self._scratchpad is not None else None
+        except OSError as error:
+            raise _not_kept("changed", path, error) from None
+        return {"path": str(path), "before": blob, "after": None, "mode": mode}
+
+
+def remove(path: Path, kept: Sequence[FileChange]) -> tuple[list[FileChange], OSError | None]:
+    """Delete it, a folder with all that is in it: which of the files are gone, and what stopped it halfway.
+
+    Raises: OSError when nothing of what was kept is gone."""
+    failure: OSError | None = None
+    try:
+        (shutil.rmtree if is_folder(path) else os.unlink)(path)
+    except OSError as error:
+        failure = error
+    gone = [change for change in kept if not os.path.lexists(change["path"])]
+    if failure is not None and not gone:
+        raise failure
+    return gone, failure
+
+
+def survey(path: Path) -> Survey:
+    """Counting stops where it would take long."""
+    files: list[Path] = []
+    size = left = entries = 0
+    for entry, known in _below(path):
+        entries += 1
+        if stat.S_ISREG(known.st_mode) and (len(files) > MOST_FILES or _can_be_kept(entry)):
+            size += known.st_size
+            files.append(entry)
+        elif not stat.S_ISDIR(known.st_mode):
+            left += 1
+        if entries > MOST_COUNTED:
+            break
+    return Survey(files, size, left, entries - (0 if is_folder(path) else 1))
+
+
+def _below(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """The path itself, or all below a folder; what vanishes meanwhile is left out, links are not followed."""
+    if not is_folder(path):
+        yield path, path.lstat()
+        return
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            entry = Path(folder) / name
+            try:
+                yield entry, entry.lstat()
+            except FileNotFoundError:
+                continue
+
+
+def is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _too_much(found: Survey) -> str:
+    if found.size > MOST_BYTES:
+        return f"more than {MOST_BYTES // 1_000_000} MB are not kept"
+    return f"more than {MOST_FILES} files are not kept" if len(found.files) > MOST_FILES else ""
+
+
+def _caveat(why: str) -> str:
+    return f"This cannot be undone by /rewind: {why}." if why else ""
+
+
+def _not_kept(done: str, path: Path, error: OSError) -> ToolError:
+    why = error.strerror or str(error)
+    return ToolError(f"Nothing was {done}: what {path} holds could not be kept for /rewind first ({why}).")
+
+
+def _new(path: Path) -> FileChange:
+    return {"path": str(path), "before": None, "after": None, "mode": None}
+
+
+def _named_in_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _can_be_kept(path: Path) -> bool:
+    return os.access(path, os.R_OK) and _named_in_utf8(path)
+
+
+def _read(path: Path) -> bytes:
+    """Never through a link, never waiting for a FIFO. Raises: OSError, also for what is no regular file any more."""
+    handle = os.open(path, os.O_RDONLY | SAFE_OPEN)
+    with open(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(f"{path} is not a regular file any more")
+        data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise OSError(f"{path} grew while it was read")
+        return data
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether the write happened in spite of its error: the name could not be synced, say."""
+    try:
+        return _read(path) == data
+    except OSError:
+        return False
