@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ SAFE_OPEN = (
 )
 """Flags for open(2): never through a link, never waiting for a FIFO's other end, never inherited, bytes as they are."""
 
+_HERE, _BIRTH = -100, 0x800  # of Linux's statx: AT_FDCWD, STATX_BTIME
 _FAR = 1 << 30  # Windows' locks are mandatory: the byte that is locked lies where nobody reads
 
 
@@ -116,6 +118,15 @@ def lock_holder(handle: int) -> int | None:
     return pid if kind != fcntl.F_UNLCK and pid > 0 else None
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether the process of this machine stands still (SIGSTOP, Ctrl-Z), where /proc tells."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except (OSError, IndexError):
+        return False
+
+
 def make_private(handle: int) -> None:
     """0600, whatever the umask."""
     if sys.platform != "win32":
@@ -144,6 +155,21 @@ def write_at(handle: int, data: bytes, offset: int) -> int:
         os.lseek(handle, offset, os.SEEK_SET)
         return os.write(handle, data)
     return os.pwrite(handle, data, offset)
+
+
+def birth_time(path: Path) -> int:
+    """When a file or folder was made, in nanoseconds; 0 where that is not told. A rename does not change it."""
+    there = os.stat(path)
+    if sys.platform != "linux":
+        return round(1e9 * getattr(there, "st_birthtime", there.st_ctime if WINDOWS else 0))
+    ctypes = import_module("ctypes")  # os.stat does not ask Linux for it
+    found = ctypes.create_string_buffer(256)
+    try:
+        failed = ctypes.CDLL(None).statx(_HERE, os.fsencode(path), 0, _BIRTH, found)
+    except AttributeError:  # a C library without statx
+        return 0
+    told, seconds, nanoseconds = *struct.unpack_from("I", found, 0), *struct.unpack_from("qI", found, 80)
+    return seconds * 1_000_000_000 + nanoseconds if not failed and told & _BIRTH else 0
 
 
 def host_name() -> str:

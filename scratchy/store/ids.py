@@ -100,3 +100,8 @@ def is_plain(session_id: str) -> bool:
 
 def file_name(session_id: str) -> str:
     return encode_id(session_id) + SUFFIX
+
+
+def shell_word(session_id: str) -> str:
+    """The id as one word of a shell line."""
+    return session_id if _is_safe(session_id) else "'" + session_id.replace("'", "'\\''") + "'"

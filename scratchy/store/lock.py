@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from scratchy.core.errors import SessionLockedError
 from scratchy.store.disk import Disk
-from scratchy.system import SAFE_OPEN, host_name, lock_holder, read_at, try_lock, write_at
+from scratchy.store.ids import shell_word
+from scratchy.system import SAFE_OPEN, host_name, is_stopped, lock_holder, read_at, try_lock, write_at
 
 PATIENCE = 0.5  # seconds that a busy lock is tried
 _SIZE = 512
@@ -218,17 +219,59 @@ def _identity(path: str) -> tuple[int, int] | None:
 def _refusal(disk: Disk, path: str, session_id: str) -> SessionLockedError:
     handle = disk.open(path, os.O_RDWR | os.O_CREAT)
     try:
-        holder = lock_holder(handle)
-        said = _parse(_text(handle))
-        pid, since, host = said.pid, said.since, said.host
+        holder = _holder(handle)
     finally:
         disk.close(handle)
-    if holder is not None and holder != pid:  # the text is not the holder's
-        pid, since, host = holder, None, host_name()
-    who = f"process {pid}" if pid else "another process"
-    details = (f" on {host}" if host else "") + (f" since {since}" if since else "")
-    text = f"Session '{session_id}' is held by {who}{details}. Close it there, or use another session."
-    return SessionLockedError(session_id, text, pid=pid, host=host, since=since)
+    name = shell_word(session_id)
+    after = "-- " if session_id.startswith("-") else ""
+    text = (
+        f"Session '{session_id}' is held by {holder}. `scratchy session watch {after}{name}` shows it live, "
+        f"`scratchy --fork={name}` opens a copy; it is free when that process ends.{holder.advice}"
+    )
+    return SessionLockedError(session_id, text, pid=holder.pid, host=holder.host, since=holder.since)
+
+
+class Holder(NamedTuple):
+    """Another process that holds a lock, as far as that is known. As a text: who it is, and whether it stands still."""
+
+    pid: int | None
+    host: str | None
+    since: str | None
+
+    @property
+    def stopped(self) -> bool:
+        return self.pid is not None and self.host == host_name() and is_stopped(self.pid)
+
+    @property
+    def advice(self) -> str:
+        return f" `kill -CONT {self.pid}` lets it go on." if self.stopped else ""
+
+    def __str__(self) -> str:
+        who = f"process {self.pid}" if self.pid else "another process"
+        details = (f" on {self.host}" if self.host else "") + (f" since {self.since}" if self.since else "")
+        return who + details + (", which is stopped" if self.stopped else "")
+
+
+def holding(path: str) -> Holder | None:
+    """Who else holds the lock; None when nobody does, or it cannot be told. Takes no lock."""
+    with _registry:  # as in `look`
+        if path in _held:
+            return None
+        try:
+            handle = os.open(path, os.O_RDONLY | SAFE_OPEN)
+        except OSError:
+            return None
+        try:
+            return _holder(handle) if lock_holder(handle) is not None else None
+        finally:
+            os.close(handle)
+
+
+def _holder(handle: int) -> Holder:
+    pid, said = lock_holder(handle), _parse(_text(handle))
+    if pid is not None and pid != said.pid:  # the text is not the holder's
+        return Holder(pid, host_name(), None)
+    return Holder(said.pid, said.host, said.since)
 
 
 def _text(handle: int) -> str:
