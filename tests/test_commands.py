@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sessionbench import answer, calling, desk_in, run, script, take, texts, use
 from scratchy import MemoryStore, SessionManager
 from scratchy.commands.dispatch import command_names, dispatch
 from scratchy.commands.rows import age
+from scratchy.commands.talk import around
 
 ROOT = Path(__file__).parents[1]
 
@@ -206,18 +208,69 @@ def test_trash_lists_what_was_deleted(window):
 def test_history_and_system(window):
     assert "Model: " in window.type("/model")
     window.say("Hello")
-    assert window.type("/history 2") == "You: Hello\n\nAssistant: Hi"
-    assert window.type("/history 99999999999999999999").startswith("System: ")
-    for nonsense in ("x", "-1", "²"):
+    assert window.type("/history 2") == ("#1 You: Hello\n\n#2 Assistant: Hi\n\n1 message before: `/history 2 before 1`")
+    assert window.type("/history 99999999999999999999").startswith("#0 System: ")
+    for nonsense in ("x", "-1", "²", "before", "3 before", "3 before x", "3before4x"):
         assert "/history 20" in window.type(f"/history {nonsense}")
+    assert window.type("/history 3 before 0") == "No messages there."
     assert window.type("/system") == window.texts[0]
 
 
-def test_history_of_a_long_session_reads_what_was_not_loaded(tmp_path):
+def test_history_pages_backwards_without_loading_the_session(tmp_path):
     sm = SessionManager(tmp_path / "sessions")
     sm.save_session("long", [user(f"m{number}") for number in range(200)])
-    window = Window(tmp_path, "long", **script(tmp_path))
-    assert window.type("/history 100").startswith("You: m100\n") and "m199" in window.type("/history")
+    window = Window(tmp_path, "long", **script(tmp_path, "Hi"))
+    loaded = len(window.texts)
+    seen, line = [], "/history 30"
+    while line:
+        text = window.type(line)
+        page = re.findall(r"^#(\d+) You: m(\d+)$", text, re.MULTILINE)
+        assert all(number == content for number, content in page)
+        seen = [int(number) for number, _ in page] + seen
+        after = re.search(r"\n\n(\d+) messages? before: `(/history 30 before \d+)`$", text)
+        assert (after is None) == (seen[0] == 0) and (after is None or int(after[1]) == seen[0])
+        line = after[2] if after else ""
+    assert seen == list(range(200)) and len(window.texts) == loaded < 200
+    assert window.type("/history 2 before 151").startswith("#149 You: m149\n\n#150 You: m150")  # across what is loaded
+    window.say("New")
+    assert "#200 You: New\n\n#201 Assistant: Hi" in window.type("/history 2")
+    run(window.desk.close())
+
+
+def test_history_tells_a_tool_call_on_one_line(tmp_path):
+    calls = calling("edit_file", {"file_path": "a.txt", "new_text": "x\ny" * 100, "count": 2})["tool_calls"]
+    odd = {"id": "c2", "type": "function", "function": {"name": "odd", "arguments": "no\njson {"}}
+    SessionManager(tmp_path / "sessions").save_session(
+        "s", [user("Do"), {"role": "assistant", "content": None, "tool_calls": [*calls, odd]}]
+    )
+    window = Window(tmp_path, "s", **script(tmp_path))
+    lines = window.type("/history").split("\n")
+    assert lines[2] == "#1 Assistant:" and lines[4] == "→ odd no json {"
+    assert re.fullmatch(r"→ edit_file a\.txt new_text=x yx yx .*… count=2", lines[3]) and len(lines) == 5
+    run(window.desk.close())
+
+
+def test_messages_around_a_number(tmp_path):
+    sm = SessionManager(tmp_path / "sessions")
+    sm.save_session("long", [user(f"m{number}") for number in range(100)])
+    text = around(sm.store, "long", 50)
+    assert text.split("\n\n")[0] == "#47 You: m47" and "→ #50 You: m50" in text and text.endswith("#53 You: m53")
+    assert around(sm.store, "long", 0).startswith("→ #0 You: m0") and around(sm.store, "long", 99).endswith(
+        "#99 You: m99"
+    )
+    assert "no message 100" in around(sm.store, "long", 100)
+
+
+def test_status_tells_title_tags_and_parent(tmp_path):
+    sm = SessionManager(tmp_path / "sessions")
+    sm.save_session("child", [user("Hello")])
+    with closing(sm.store.open("child")) as writer:
+        parent = {"id": "mother", "at": 4}
+        writer.edit(title="A title", metadata={"tags": ["x", "y"], "parent": parent, "folder": "/elsewhere"})
+    window = Window(tmp_path, "child", **script(tmp_path))
+    told = window.type("/status")
+    for line in ("Title: A title", "Tags: x, y", "Parent: mother, forked at message 4", "Was held in: /elsewhere"):
+        assert line in told.split("\n")
     run(window.desk.close())
 
 
@@ -257,7 +310,7 @@ def test_model_shows_and_chooses(window):
 @pytest.mark.parametrize(
     ("typed", "begins"),
     [
-        ("/STATUS", "Session ID"), ("/stat", "Session ID"), ("/Hist", "System: You"), ("/tra", "The trash"),
+        ("/STATUS", "Session ID"), ("/stat", "Session ID"), ("/Hist", "#0 System: You"), ("/tra", "The trash"),
         ("/sess", "No sessions"), ("/li", "No sessions"), ("/in", "Session ID"), ("/h", "'/h' could be"),
         ("/re", "'/re' could be"), ("/cle", "Type the whole name: /clear"), ("/del", "Type the whole name: /delete"),
         ("/statsu", "Unknown command '/statsu'. Did you mean /status?"), ("/xyzzy", "Unknown command '/xyzzy'. /help"),

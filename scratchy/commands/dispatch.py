@@ -32,7 +32,7 @@ COMMANDS = (
     Entry("delete", sessions.delete, (), "[id]", removes=True),
     Entry("trash", sessions.trash, reads=True),
     Entry("restore", sessions.restore, (), "[id]"),
-    Entry("history", talk.history, (), "[n]", reads=True),
+    Entry("history", talk.history, (), "[n] [before N]", reads=True),
     Entry("model", talk.model, (), "[name]"),
     Entry("tools", talk.tools, reads=True),
     Entry("copy", talk.copy, reads=True),

@@ -1,8 +1,20 @@
-"""Slash commands about the current conversation: its state, its messages, its model, leaving it."""
+"""Slash commands about the current conversation: its state, its messages, its model, leaving it.
+
+Not here: how a message is told (telling.py).
+"""
+
+import re
+from typing import Any, cast
 
 from scratchy.commands.outcome import Outcome
-from scratchy.core.messages import Message, calls_of, text_of
+from scratchy.commands.telling import counted, messages_text
+from scratchy.core.messages import Message, text_of
+from scratchy.core.ports import Store
 from scratchy.sessions.desk import Desk
+
+_PAGE = 10  # messages that /history shows unasked
+_LARGEST = 1000  # … and at most
+_AROUND = 3  # messages shown before and after the one that was looked for
 
 
 async def status(desk: Desk, argument: str) -> Outcome:
@@ -19,6 +31,7 @@ async def status(desk: Desk, argument: str) -> Outcome:
         f"Saved: {'Yes' if conversation.saved and desk.keeps else 'No'}{unsaved}",
         f"Model: {provider.name} · {provider.model}" if provider else "Model: none chosen yet",
         f"Tokens: {_tokens(session.messages)}",
+        *_described(desk),
         f"Folder: {desk.config.folder}",
         f"Sessions in: {desk.place}",
     ]
@@ -28,14 +41,27 @@ async def status(desk: Desk, argument: str) -> Outcome:
 
 
 async def history(desk: Desk, argument: str) -> Outcome:
-    """Show the last messages (10, or as many as you say)."""
-    if argument and not argument.isdecimal():
-        return Outcome("Say how many messages: `/history 20`.")
-    count = int(argument or 10)
-    messages = desk.conversation.recent(count)
-    if len(messages) < min(count, desk.conversation.count):
-        messages = (await desk.conversation.load_whole())[-count:] if count else []
-    return Outcome("\n\n".join(_message_text(message) for message in messages) or "No messages yet.")
+    """Show the last messages with their numbers (10, or as many as you say), or those before a number."""
+    asked = re.fullmatch(r"([0-9]*) *(?:before ([0-9]+))?", argument.lower())
+    if asked is None:
+        return Outcome("Say how many messages: `/history 20`, and before which: `/history 20 before 100`.")
+    wanted = min(int(asked[1] or _PAGE), _LARGEST)
+    first, messages = await desk.conversation.page(wanted, int(asked[2]) if asked[2] else None)
+    if not messages:
+        return Outcome("No messages yet." if not desk.conversation.count else "No messages there.")
+    more = f"\n\n{counted(first, 'message')} before: `/history {wanted} before {first}`" if first else ""
+    return Outcome(messages_text(messages, first) + more)
+
+
+def around(store: Store, session_id: str, number: int) -> str:
+    """Message `number` of any session and those beside it, told as /history does. Reads no more than these.
+
+    Raises: what `Store.tail` raises.
+    """
+    first, messages = store.tail(session_id, 2 * _AROUND + 1, before=number + _AROUND + 1)
+    if not first <= number < first + len(messages):
+        return f"Session '{session_id}' has no message {number}."
+    return messages_text(messages, first, marked=number)
 
 
 async def model(desk: Desk, argument: str) -> Outcome:
@@ -64,7 +90,7 @@ async def copy(desk: Desk, argument: str) -> Outcome:
 
 async def system(desk: Desk, argument: str) -> Outcome:
     """Show the system message."""
-    messages = (await desk.conversation.load_whole())[:1]
+    _, messages = await desk.conversation.page(1, before=1)
     stored = text_of(messages[0]) if messages and messages[0].get("role") == "system" else ""
     return Outcome(stored or f"{desk.conversation.engine.system_prompt}\n(sent with each request, not stored)")
 
@@ -74,15 +100,23 @@ async def exit_(desk: Desk, argument: str) -> Outcome:
     return Outcome(quit=True)
 
 
-def _message_text(message: Message) -> str:
-    who = {"user": "You", "assistant": "Assistant", "system": "System"}.get(
-        message.get("role", ""), message.get("name", "tool")
-    )
-    calls = "".join(f"\n→ {call['function']['name']}({call['function']['arguments']})" for call in calls_of(message))
-    text = text_of(message)
-    if message.get("role") == "tool" and len(text) > 400:
-        text = f"{text[:400]}…"
-    return f"{who}: {text}{calls}"
+def _described(desk: Desk) -> list[str]:
+    """What the session's header tells of it, where it does."""
+    conversation = desk.conversation
+    title = conversation.writer.header.title if conversation.writer else None
+    metadata = conversation.session.metadata
+    tags: Any = metadata.get("tags")
+    parent: Any = metadata.get("parent")
+    held_in: Any = metadata.get("folder")
+    lines = [f"Title: {title}"] if title else []
+    if isinstance(tags, list) and tags:
+        lines.append(f"Tags: {', '.join(map(str, cast('list[Any]', tags)))}")
+    if isinstance(parent, dict):
+        fields = cast("dict[str, Any]", parent)
+        lines.append(f"Parent: {fields.get('id')}, forked at message {fields.get('at')}")
+    if held_in and held_in != str(desk.config.folder):
+        lines.append(f"Was held in: {held_in}")
+    return lines
 
 
 def _tokens(messages: list[Message]) -> str:

@@ -120,6 +120,18 @@ class Conversation:
     def recent(self, count: int) -> list[Message]:
         return self.session.messages[-count:] if count > 0 else []
 
+    async def page(self, count: int, before: int | None = None) -> tuple[int, list[Message]]:
+        """At most `count` messages before number `before` (None: the end), and the number of the first of them. What is
+        not loaded is read for this call only."""
+        end = self.count if before is None else min(before, self.count)
+        first = max(0, end - count)
+        loaded = self.session.messages[max(0, first - self._first) : max(0, end - self._first)]
+        missing = min(end, self._first) - first
+        if missing <= 0:
+            return first, loaded
+        read = await self._worker.run(lambda: self._store.tail(self.session_id, missing, before=first + missing))
+        return first, [*read[1], *loaded]
+
     async def turn(self, line: str) -> AsyncGenerator[Event, None]:
         """The user's line, stored, then the model's turn as events; each finished message is on disk before the next
         event. Close or cancel it to interrupt: what had come is stored.

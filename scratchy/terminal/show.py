@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from scratchy.commands.telling import arguments_text
 from scratchy.core.messages import Message, ToolCall, calls_of, text_of
 from scratchy.core.text import reveal
 from scratchy.terminal.approve import Approver
@@ -54,7 +55,7 @@ def _call_line(call: ToolCall, results: Mapping[str, Message]) -> str:
     is_error = bool(result and result.get("is_error"))
     took = result.get("duration_ms") if result else None
     end = tool_end(True, is_error, took if isinstance(took, int) else None)
-    return tool_line(call["function"]["name"], call["function"]["arguments"][:200], is_error, end)
+    return tool_line(call["function"]["name"], arguments_text(call["function"]["arguments"]), is_error, end)
 
 
 def _end(text: str) -> str:
