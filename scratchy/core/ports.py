@@ -188,9 +188,10 @@ class SessionWriter(Protocol):
         """Header changes, atomically; None leaves a field as it is. `metadata` replaces the whole mapping."""
         ...
 
-    def cut(self, count: int) -> str:
-        """Keep the first `count` messages. The whole old session goes to the trash as `rewound`; the header's metadata
-        gets `rewind: {entry, at}` (`at`: `count`). Returns the entry's name."""
+    def cut(self, count: int, *, reason: str = "rewound") -> str:
+        """Keep the first `count` messages; ValueError when there are fewer. The whole old session goes to the trash
+        with `reason`; if that is `rewound` the header's metadata gets `rewind: {entry, at}` (`at`: `count`), else it
+        loses it. Returns the entry's name."""
         ...
 
     def keep_draft(self, text: str) -> None:
@@ -255,9 +256,9 @@ class Store(Protocol):
         taken. The source is only read: who holds it may go on."""
         ...
 
-    def rename(self, session_id: str, new_id: str) -> None:
+    def rename(self, session_id: str, new_id: str, *, reason: str = "renamed") -> None:
         """Atomic; SessionExistsError when taken. What lies beside the session follows; its metadata's `formerly` gets
-        the old id (the last ten are kept)."""
+        the old id (the last ten are kept). The old name goes to the trash with `reason`, its note's `to` is the new."""
         ...
 
     def delete(self, session_id: str, by: str = "") -> TrashEntry | None:
@@ -268,9 +269,9 @@ class Store(Protocol):
         """Newest first."""
         ...
 
-    def restore(self, name: str, *, new_id: str | None = None) -> str:
-        """Bring a trash entry back and return its id; a session that stands there now goes to the trash first, as
-        `displaced`."""
+    def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
+        """Bring a trash entry back and return its id; a session that stands there now goes to the trash first, with
+        `reason`. What lies beside that one stays there unless the entry brings its own."""
         ...
 
     def purge(self, name: str) -> None:

@@ -8,18 +8,20 @@ from typing import Any
 
 from scratchy.core.errors import (
     SessionCorruptedError,
-    SessionExistsError,
     SessionLockedError,
     SessionNotFoundError,
 )
 from scratchy.core.messages import Message
 from scratchy.core.stored import Header, SessionInfo, TrashEntry
+from scratchy.store import moving
 from scratchy.store.disk import Disk, naming
-from scratchy.store.ids import check_id, encode_id, file_name
+from scratchy.store.drafts import read_draft, write_draft
+from scratchy.store.ids import check_id
 from scratchy.store.listing import listed, recent
 from scratchy.store.lock import Lock, acquire, holder, locked, look, release
 from scratchy.store.place import Place, read_header
-from scratchy.store.trash import Trash, name_anew
+from scratchy.store.renaming import taken
+from scratchy.store.trash import Trash
 from scratchy.store.writer import SessionFile
 
 
@@ -55,7 +57,7 @@ class FileStore:
                     if create is None:
                         raise SessionNotFoundError(session_id)
                     file.begin(create)
-                return FileWriter(lock, file)
+                return FileWriter(self._place, lock, file)
         except BaseException:
             release(lock)
             raise
@@ -101,6 +103,13 @@ class FileStore:
     def tail(self, session_id: str, count: int, before: int | None = None) -> tuple[int, list[Message]]:
         return self._place.tail(self._place.find(check_id(session_id)), session_id, count, before)
 
+    def items(self, session_id: str, start: int = 0) -> Iterator[Message]:
+        """Read slice by slice, and errors are raised as it is read: no more than a slice is in memory."""
+        return self._place.items(self._place.find(check_id(session_id)), session_id, max(start, 0))
+
+    def draft(self, session_id: str) -> str:
+        return read_draft(self._place, check_id(session_id))
+
     def list(self) -> list[SessionInfo]:
         """Newest activity first. Raises OSError when the folder cannot be read; one that is missing is empty."""
         return listed(self._place)
@@ -111,7 +120,16 @@ class FileStore:
 
     # --- Moving
 
-    def rename(self, session_id: str, new_id: str) -> None:
+    def fork(self, session_id: str, header: Header, count: int | None = None) -> None:
+        new_id, place = check_id(header.session_id), self._place
+        if not self.exists(session_id):
+            raise SessionNotFoundError(session_id)
+        with locked(self._disk, place.lock_path(new_id), new_id, place.now()):
+            if self.exists(new_id):
+                raise taken(new_id)
+            moving.fork(place, session_id, header, count)
+
+    def rename(self, session_id: str, new_id: str, *, reason: str = "renamed") -> None:
         check_id(new_id)
         if not self.exists(session_id):
             raise SessionNotFoundError(session_id)
@@ -122,48 +140,26 @@ class FileStore:
                 for name in sorted({session_id, new_id})
             }
             if self.exists(new_id):
-                raise SessionExistsError(new_id, f"Session '{new_id}' exists already; choose another id.")
+                raise taken(new_id)
             file = self._file(locks[session_id], session_id)
             if not file.exists:
                 raise SessionNotFoundError(session_id)
-            file.append([])  # whole and as it is known here, should another program have changed it
-            self._write_as(file, new_id)
-            for name, shape in place.beside(session_id):
-                self._disk.rename(place.path(name), place.path(shape.replace("\0", encode_id(new_id))))
-            self._disk.sync_folder(place.folder)
-            self._trash.move(file.path, session_id, "renamed", beside=False)
-            file.forget()
+            moving.rename(place, self._trash, file, new_id, reason)
             self._drop_lock(session_id)
-
-    def _write_as(self, file: SessionFile, new_id: str) -> None:
-        """The session under a new id, whole, in one step that replaces nothing."""
-        place = self._place
-        temporary = place.temporary(file.session_id)  # what a kill leaves is removed when the old id is opened
-        with suppress(FileNotFoundError):
-            self._disk.unlink(temporary)
-        try:
-            file.write_copy(temporary, file.header._replace(session_id=new_id))
-            name_anew(self._disk, temporary, place.path(file_name(new_id)))
-        except FileExistsError:
-            raise SessionExistsError(new_id, f"Session '{new_id}' exists already; choose another id.") from None
-        finally:
-            with suppress(OSError):
-                self._disk.unlink(temporary)
-        self._disk.sync_folder(place.folder)
 
     def _drop_lock(self, session_id: str) -> None:
         """The lock is held: who waits for it sees that its file is gone, and makes a new one."""
         with suppress(OSError):
             self._disk.unlink(self._place.lock_path(session_id))
 
-    def delete(self, session_id: str) -> TrashEntry | None:
+    def delete(self, session_id: str, by: str = "") -> TrashEntry | None:
         if not self.exists(session_id):
             return None
         with locked(self._disk, self._place.lock_path(session_id), session_id, self._place.now()) as lock:
             path = self._place.find(session_id)
             if not os.path.lexists(path):
                 return None
-            entry = self._trash.move(path, session_id, "deleted")
+            entry = self._trash.move(path, session_id, "deleted", note={"by": by} if by else None)
             if lock.file is not None:
                 lock.file.forget()
             self._drop_lock(session_id)
@@ -172,33 +168,17 @@ class FileStore:
     def trash(self) -> "list[TrashEntry]":
         return self._trash.entries()
 
-    def restore(self, name: str, *, new_id: str | None = None) -> str:
+    def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
         entry = self._trash.find(name)
         session_id = check_id(new_id if new_id is not None else entry.session_id)
         place = self._place
         self._disk.make_folder(place.folder)
         with locked(self._disk, place.lock_path(session_id), session_id, place.now()) as lock:
-            source = self._trash.file_of(name)
-            content = None if session_id == entry.session_id else place.load(source, entry.session_id)
-            self._clear_way(session_id, lock)
-            if content is None:
-                self._disk.rename(source, place.path(file_name(session_id)))
-            else:
-                file = self._file(lock, session_id)
-                file.begin(content.header)
-                file.replace(content.messages, "restored")
-            self._trash.give_back(name, entry.session_id, session_id)
-            self._disk.sync_folder(place.folder)
-            self._trash.drop(name)
+            moving.restore(place, self._trash, entry, session_id, lock.file, reason)
         return session_id
 
-    def _clear_way(self, session_id: str, lock: Lock) -> None:
-        """What stands in a session's place goes to the trash."""
-        path = self._place.find(session_id)
-        if os.path.lexists(path):
-            self._trash.move(path, session_id, "replaced")
-        if lock.file is not None:
-            lock.file.forget()
+    def purge(self, name: str) -> None:
+        self._trash.purge(name)
 
     def close(self) -> None:
         """Nothing to let go: writers close themselves."""
@@ -207,7 +187,8 @@ class FileStore:
 class FileWriter:
     """See `SessionWriter` in core.ports. Writers of one session in one process share what they know of it."""
 
-    def __init__(self, lock: Lock, file: SessionFile) -> None:
+    def __init__(self, place: Place, lock: Lock, file: SessionFile) -> None:
+        self._place = place
         self._lock = lock
         self._file = file
         self._closed = False
@@ -241,6 +222,15 @@ class FileWriter:
         with self._turn():
             self._file.edit(title, metadata)
 
+    def cut(self, count: int, *, reason: str = "rewound") -> str:
+        with self._turn():
+            return self._file.cut(count, reason)
+
+    def keep_draft(self, text: str) -> None:
+        with self._turn():
+            if not self._file.gone:
+                write_draft(self._place, self.session_id, text)
+
     def load(self) -> list[Message]:
         with self._turn():
             return self._file.load()
@@ -248,7 +238,11 @@ class FileWriter:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            release(self._lock)
+            release(self._lock, drop=self._nothing_is_stored)
+
+    def _nothing_is_stored(self) -> bool:
+        place, session_id = self._place, self.session_id
+        return not self._file.exists and not os.path.lexists(self._file.path) and not place.beside(session_id)
 
     @contextmanager
     def _turn(self) -> Generator[None, None, None]:

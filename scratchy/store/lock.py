@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 from scratchy.core.errors import SessionLockedError
@@ -94,6 +94,12 @@ class Lock:
         self._guard(handle)
         self._write()
 
+    def drop(self) -> None:
+        """Remove the lock file, which is held: who waits for it sees that it is gone, and makes a new one."""
+        with contextlib.suppress(OSError):
+            if _identity(self.path) == self._inode:
+                self._disk.unlink(self.path)
+
     def close(self) -> None:
         self._disk.close(self._handle)
 
@@ -134,14 +140,16 @@ def acquire(disk: Disk, path: str, session_id: str, since: str) -> Lock:
     return lock
 
 
-def release(lock: Lock) -> None:
-    """The last user gives the lock up, and closes what its users shared."""
+def release(lock: Lock, drop: Callable[[], bool] | None = None) -> None:
+    """The last user gives the lock up, and closes what its users shared. `drop`: whether the lock file goes, too."""
     if not lock.ours:
         return
     with _registry:
         lock.users -= 1
         if lock.users == 0:
             del _held[lock.path]
+            if drop is not None and drop():
+                lock.drop()
             if lock.file is not None:
                 lock.file.close()
             lock.close()

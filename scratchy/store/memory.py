@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from scratchy.core.errors import SessionExistsError, SessionLockedError, SessionNotFoundError
+from scratchy.core.errors import SessionLockedError, SessionNotFoundError
 from scratchy.core.messages import Message
 from scratchy.core.stored import Header, SessionInfo, TrashEntry
 from scratchy.store.foreign import utc_text
 from scratchy.store.ids import check_id
-from scratchy.store.toonfile import VERSION, decode_items, encode_header, encode_items, plain
+from scratchy.store.renaming import after_cut, not_so_many, renamed, taken
+from scratchy.store.toonfile import VERSION, decode_items, encode_header, encode_items, is_stamp, plain
 
 
 def utc_now() -> datetime:
@@ -28,6 +29,13 @@ class _Session:
     changed: float = 0.0
     version: int = 0
     stored: bool = False
+    draft: str = ""
+
+    def first(self, count: int | None) -> list[bytes]:
+        """The first `count` items. Raises ValueError when there are fewer."""
+        if count is not None and not 0 <= count <= len(self.items):
+            raise not_so_many(self.header.session_id, len(self.items), count)
+        return self.items[:count]
 
     def messages(self, first: int, last: int) -> list[Message]:
         return decode_items(b"".join(self.items[first:last]), last - first)  # type: ignore[return-value]
@@ -101,35 +109,66 @@ class MemoryStore:
             ]
         return sorted(rows, key=lambda row: row.header.updated_at if row.header else "", reverse=True)
 
-    def rename(self, session_id: str, new_id: str) -> None:
+    def items(self, session_id: str, start: int = 0) -> Iterator[Message]:
+        with self._lock:
+            session = self._stored(session_id)
+            items = session.items[max(start, 0) :]
+        return (decode_items(item, 1)[0] for item in items)  # type: ignore[misc]
+
+    def draft(self, session_id: str) -> str:
+        session = self._sessions.get(check_id(session_id))
+        return session.draft if session is not None else ""
+
+    def fork(self, session_id: str, header: Header, count: int | None = None) -> None:
+        new_id = check_id(header.session_id)
+        with self._lock:
+            source = self._stored(session_id)
+            if self.exists(new_id):
+                raise taken(new_id)
+            stamp = header.updated_at if is_stamp(header.updated_at) else self.time()
+            made = header._replace(version=VERSION, updated_at=stamp, metadata=plain(header.metadata))
+            self._put(new_id, _Session(made, source.first(count)))
+
+    def rename(self, session_id: str, new_id: str, *, reason: str = "renamed") -> None:
         check_id(new_id)
         with self._lock:
             session = self._stored(session_id)
             if self.exists(new_id):
-                raise SessionExistsError(new_id, f"Session '{new_id}' exists already; choose another id.")
-            renamed = replace(session, header=session.header._replace(session_id=new_id), items=list(session.items))
-            self._put(new_id, renamed)
-            self._discard(session_id, "renamed")
+                raise taken(new_id)
+            self._put(new_id, replace(session, header=renamed(session.header, new_id), items=list(session.items)))
+            session.draft = ""
+            self._discard(session_id, reason, {"to": new_id})
 
-    def delete(self, session_id: str) -> TrashEntry | None:
+    def delete(self, session_id: str, by: str = "") -> TrashEntry | None:
         with self._lock:
-            return self._discard(session_id, "deleted") if self.exists(session_id) else None
+            return self._discard(session_id, "deleted", {"by": by} if by else {}) if self.exists(session_id) else None
 
     def trash(self) -> "list[TrashEntry]":
         with self._lock:
             return [entry for entry, _ in reversed(self._trash.values())]
 
-    def restore(self, name: str, *, new_id: str | None = None) -> str:
+    def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
         with self._lock:
-            if name not in self._trash:
-                raise SessionNotFoundError(name, f"The trash has no entry '{name}'.")
-            entry, session = self._trash[name]
+            entry, session = self._entry(name)
             session_id = check_id(new_id if new_id is not None else entry.session_id)
-            if self.exists(session_id):
-                self._discard(session_id, "replaced")
+            there = self._sessions.get(session_id)
+            if there is not None and not session.draft:
+                session.draft, there.draft = there.draft, ""
+            if there is not None and there.stored:
+                self._discard(session_id, reason)
             self._put(session_id, replace(session, header=session.header._replace(session_id=session_id)))
             del self._trash[name]
             return session_id
+
+    def purge(self, name: str) -> None:
+        with self._lock:
+            self._entry(name)
+            del self._trash[name]
+
+    def _entry(self, name: str) -> tuple[TrashEntry, _Session]:
+        if name not in self._trash:
+            raise SessionNotFoundError(name, f"The trash has no entry '{name}'.")
+        return self._trash[name]
 
     def close(self) -> None:
         """Nothing to let go."""
@@ -144,14 +183,15 @@ class MemoryStore:
             session.header, session.items = header, items
             self._touch(session)
 
-    def keep(self, session: _Session, reason: str) -> None:
-        """The session as it is now goes to the trash, a copy of it."""
+    def keep(self, session: _Session, reason: str, note: Mapping[str, str] | None = None) -> str:
+        """The session as it is now goes to the trash, a copy of it; the entry's name."""
         with self._lock:
             self._versions += 1
-            header = session.header
+            header, size = session.header, session.size + len(session.draft.encode())
             name = f"{self._versions:012}-{header.session_id}"
-            entry = TrashEntry(name, header.session_id, self.time(), reason, len(session.items), session.size)
+            entry = TrashEntry(name, header.session_id, self.time(), reason, len(session.items), size, dict(note or {}))
             self._trash[name] = entry, replace(session, items=list(session.items))
+            return name
 
     def time(self) -> str:
         return utc_text(self._now())
@@ -170,9 +210,8 @@ class MemoryStore:
         self._versions += 1
         session.version, session.changed, session.stored = self._versions, self._now().timestamp(), True
 
-    def _discard(self, session_id: str, reason: str) -> TrashEntry:
-        self.keep(self._sessions.pop(session_id), reason)
-        return next(reversed(self._trash.values()))[0]
+    def _discard(self, session_id: str, reason: str, note: Mapping[str, str] | None = None) -> TrashEntry:
+        return self._trash[self.keep(self._sessions.pop(session_id), reason, note)][0]
 
 
 class MemoryWriter:
@@ -207,8 +246,22 @@ class MemoryWriter:
         self._check()
         items = [encode_items([message]) for message in messages]
         if self._session.items:
-            self._store.keep(self._session, reason)
+            self._store.keep(replace(self._session, draft=""), reason)
         self._store.write(self._session, self.header._replace(updated_at=self._store.time()), items)
+
+    def cut(self, count: int, *, reason: str = "rewound") -> str:
+        self._check()
+        kept = self._session.first(count)
+        if not self._session.stored:
+            raise not_so_many(self.session_id, self.count, count)
+        entry = self._store.keep(replace(self._session, draft=""), reason)
+        metadata = after_cut(self.header.metadata, count, reason, entry)
+        self._store.write(self._session, self.header._replace(updated_at=self._store.time(), metadata=metadata), kept)
+        return entry
+
+    def keep_draft(self, text: str) -> None:
+        self._check()
+        self._session.draft = plain(text)
 
     def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         self._check()

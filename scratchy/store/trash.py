@@ -6,6 +6,7 @@ An entry exists once its session file is in it. Nothing empties by itself.
 import errno
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -29,9 +30,10 @@ class Trash:
         self._disk = place.disk
         self.folder = place.path(FOLDER)
 
-    def keep(self, path: str, session_id: str, reason: str) -> str:
-        """A second name for the file at `path`, before another takes its place; the name of the entry."""
-        name = self._new(session_id, reason)
+    def keep(self, path: str, session_id: str, reason: str, name: str | None = None) -> str:
+        """A second name for the file at `path`, before another takes its place; the name of the entry (`name`: the one
+        that `next_name` told)."""
+        name = self._new(session_id, reason, name=name)
         entry = os.path.join(self.folder, name)
         try:
             link_or_copy(self._disk, path, os.path.join(entry, os.path.basename(path)))
@@ -41,9 +43,11 @@ class Trash:
             raise
         return name
 
-    def move(self, path: str, session_id: str, reason: str, beside: bool = True) -> TrashEntry:
-        """Whatever stands at `path`, by rename: the session first, then what lies beside it."""
-        name = self._new(session_id, reason)
+    def move(
+        self, path: str, session_id: str, reason: str, beside: bool = True, note: Mapping[str, str] | None = None
+    ) -> TrashEntry:
+        """Whatever stands at `path`, by rename: the session first, then what lies beside it. `note`: more to note."""
+        name = self._new(session_id, reason, note or {})
         entry = os.path.join(self.folder, name)
         try:
             self._disk.rename(path, os.path.join(entry, os.path.basename(path)))
@@ -59,16 +63,45 @@ class Trash:
             raise SessionNotFoundError(session_id, f"The trash entry {name} vanished.")
         return found
 
-    def add(self, name: str, session_id: str) -> None:
-        """What still lies beside a deleted session follows it."""
+    def add(self, name: str, session_id: str, older: bool = False) -> None:
+        """What still lies beside a deleted session follows it. `older`: only what was written before it went."""
+        entry = os.path.join(self.folder, name)
+        went = os.stat(os.path.join(entry, NOTE)).st_mtime_ns if older else None
         for stray, _ in self._place.beside(session_id):
-            self._disk.rename(self._place.path(stray), os.path.join(self.folder, name, stray))
+            path = self._place.path(stray)
+            if went is None or os.lstat(path).st_mtime_ns <= went:
+                self._disk.rename(path, os.path.join(entry, stray))
 
-    def give_back(self, name: str, session_id: str, new_id: str) -> None:
-        """What lay beside the session lies beside it again, under its new id."""
+    def give_back(self, name: str, session_id: str, new_id: str, displaced: str | None) -> None:
+        """What lay beside the session lies beside it again, under its new id. What is in its place there goes into the
+        entry `displaced`; what is not stays beside whatever version of the session is current."""
         entry = os.path.join(self.folder, name)
         for stray, shape in self._place.beside(session_id, entry):
-            self._disk.rename(os.path.join(entry, stray), self._place.path(shape.replace("\0", encode_id(new_id))))
+            target = self._place.path(shape.replace("\0", encode_id(new_id)))
+            if displaced is not None and os.path.lexists(target):
+                self._disk.rename(target, os.path.join(self.folder, displaced, os.path.basename(target)))
+            self._disk.rename(os.path.join(entry, stray), target)
+
+    def purge(self, name: str) -> None:
+        """Gone for good, the session's file last: until then it is an entry. Raises SessionNotFoundError, OSError."""
+        session_file = self.file_of(name)
+        entry = os.path.join(self.folder, name)
+        inside = [os.path.join(entry, stray) for stray in os.listdir(entry) if stray != NOTE]
+        for path in sorted(inside, key=lambda path: path == session_file):
+            self._remove(path)
+        with suppress(FileNotFoundError):
+            self._disk.unlink(os.path.join(entry, NOTE))
+        self._disk.remove_folder(entry)
+        self._disk.sync_folder(self.folder)
+
+    def _remove(self, path: str) -> None:
+        """A file, or a folder that stood in a session's place, with what is in it."""
+        if os.path.isdir(path) and not os.path.islink(path):
+            for inside in os.listdir(path):
+                self._remove(os.path.join(path, inside))
+            self._disk.remove_folder(path)
+        else:
+            self._disk.unlink(path)
 
     def drop(self, name: str) -> None:
         """Take an entry back that its maker could not finish, as far as that goes."""
@@ -106,19 +139,22 @@ class Trash:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def _new(self, session_id: str, reason: str) -> str:
-        """An empty entry with its note. Later entries of a session sort later, whatever the clock does."""
+    def next_name(self, session_id: str) -> str:
+        """The name of the session's next entry, while its lock is held. Later ones sort later, whatever the clock
+        does."""
         encoded = encode_id(session_id)
-        when = self._place.now()
-        name = f"{_compact(when)}-{encoded}"
+        name = f"{_compact(self._place.now())}-{encoded}"
         newest = max((name for name in self._names() if name.partition("-")[2] == encoded), default="")
-        if newest >= name:
-            name = f"{_after(newest)}-{encoded}"
+        return f"{_after(newest)}-{encoded}" if newest >= name else name
+
+    def _new(self, session_id: str, reason: str, more: Mapping[str, str] | None = None, name: str | None = None) -> str:
+        """An empty entry with its note."""
+        when, name = self._place.now(), name or self.next_name(session_id)
         entry = os.path.join(self.folder, name)
         self._disk.make_folder(self.folder)
         self._disk.make_folder(entry)
         try:
-            note = json.dumps({"id": session_id, "when": when, "reason": reason}).encode()
+            note = json.dumps({**(more or {}), "id": session_id, "when": when, "reason": reason}).encode()
             handle = self._disk.open(os.path.join(entry, NOTE), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             try:
                 write_all(self._disk, handle, note, 0)
@@ -142,10 +178,9 @@ class Trash:
         count = 0
         with suppress(OSError, SessionError):
             count = read_header(self._disk, path, session_id, LISTED_MOST)[1]
-        size = 0
-        with suppress(OSError):
-            size = os.lstat(path).st_size
-        return TrashEntry(name, session_id, str(note.get("when", "")), str(note.get("reason", "")), count, size)
+        when, reason = str(note.pop("when", "")), str(note.pop("reason", ""))
+        note.pop("id", None)
+        return TrashEntry(name, session_id, when, reason, count, _size(os.path.dirname(path)), note)
 
     def _note(self, name: str) -> dict[str, Any]:
         try:
@@ -195,6 +230,16 @@ def copy_file(disk: Disk, source: str, target: str) -> None:
             disk.close(write)
     finally:
         disk.close(read)
+
+
+def _size(folder: str) -> int:
+    """Bytes of all that is in it."""
+    total = 0
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            inside = entry.is_dir(follow_symlinks=False)
+            total += _size(entry.path) if inside else entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def _compact(when: str) -> str:

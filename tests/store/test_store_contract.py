@@ -166,7 +166,7 @@ def test_replace_keeps_the_old_version(store):
     assert (entry.session_id, entry.reason, entry.count) == ("x", "cleared", 2)
     assert store.restore(entry.name) == "x"
     assert store.load("x")[1] == [USER, ASSISTANT]
-    assert [(entry.reason, entry.count) for entry in store.trash()] == [("replaced", 2)]
+    assert [(entry.reason, entry.count) for entry in store.trash()] == [("displaced", 2)]
 
 
 def test_replace_of_nothing_keeps_nothing(store):
@@ -258,7 +258,7 @@ def test_delete_and_restore(store):
     assert [entry.name for entry in store.trash()] == [second.name, first.name]
     assert store.restore(first.name) == "x"
     assert store.load("x")[1] == [USER]
-    assert [(entry.reason, entry.count) for entry in store.trash()] == [("replaced", 1), ("deleted", 2)]
+    assert [(entry.reason, entry.count) for entry in store.trash()] == [("displaced", 1), ("deleted", 2)]
     assert store.restore(second.name, new_id="other") == "other"
     header, messages = store.load("other")
     assert (header.session_id, header.created_at, messages) == ("other", START, [ASSISTANT, USER])
