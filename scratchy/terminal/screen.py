@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
@@ -22,7 +23,9 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import (
     BufferControl,
     ConditionalContainer,
+    Container,
     Dimension,
+    DynamicContainer,
     FormattedTextControl,
     HSplit,
     Layout,
@@ -48,7 +51,7 @@ from scratchy.terminal.layout import Live, rows
 FRAME = 1 / 12  # seconds between two redraws of our own
 ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a frame stay under 100 ms
 
-_STYLE = Style.from_dict(
+STYLE = Style.from_dict(
     {
         "prompt": "bold ansicyan",
         "dim": "ansibrightblack",
@@ -82,7 +85,8 @@ class _Frames(Vt100_Output):
             super().cursor_backward(amount)
 
 
-def _open_output() -> Output:
+def open_output() -> Output:
+    """The terminal, as everything of ours draws on it."""
     if sys.platform == "win32":
         return create_output()
     # The cursor's position is never asked for: all drawing is relative, so nothing ever waits for an answer.
@@ -108,11 +112,13 @@ class Screen:
             history=history, completer=completer, multiline=True, complete_while_typing=False, name="input"
         )
         self.word = Buffer(multiline=False, name="word")
+        self._panel: Container | None = None
+        self._dismiss: Callable[[], object] = str
         self._pending: list[str] = []
         self._flush_planned = False
         self._ticker: asyncio.Task[None] | None = None
         self._rows: list[list[tuple[str, str]]] = []
-        self._output = _open_output()
+        self._output = open_output()
         self.app: Application[int] = self._application()
 
     # -- what others call
@@ -120,6 +126,28 @@ class Screen:
     @property
     def width(self) -> int:
         return self._output.get_size().columns
+
+    def space(self) -> tuple[int, int]:
+        """Columns and rows that a panel may take."""
+        size = self._output.get_size()
+        return max(size.columns - 1, 8), max(size.rows - len(self._rows), 3)
+
+    def show(self, panel: Container, focus: BufferControl, dismiss: Callable[[], None]) -> None:
+        """`panel` stands in the input's place until `hide`; `dismiss` is called when something more urgent comes."""
+        self._dismiss()
+        self._panel, self._dismiss = panel, dismiss
+        self._focus(focus)
+        self.refresh()
+        self.app.invalidate()
+
+    def hide(self, panel: Container) -> None:
+        """Erase it; the input is back, with what was typed into it."""
+        if self._panel is panel:
+            self._panel, self._dismiss = None, str
+            self._focus(self.buffer)
+            if self.app.is_running and not self.app.is_done:
+                self.app.renderer.erase()
+                self.app.invalidate()
 
     def write(self, text: str) -> None:
         """Whole lines (ending in a newline) for the scrollback, above the prompt, soon and in order."""
@@ -168,10 +196,14 @@ class Screen:
     def ask(self, asking: bool) -> None:
         """A question stands above the input, or is answered. The input stays: what is typed goes there."""
         self.asking = asking
+        self._dismiss()
+        self._focus(self.buffer)
+        self.refresh()
+
+    def _focus(self, wanted: Buffer | BufferControl) -> None:
         if self.app.layout.is_searching:
             stop_search()
-        self.app.layout.focus(self.buffer)
-        self.refresh()
+        self.app.layout.focus(wanted)
 
     def note_key(self, _: object = None) -> None:
         """A key was pressed, here or where we could not see it."""
@@ -222,7 +254,8 @@ class Screen:
 
     def _live_rows(self) -> list[list[tuple[str, str]]]:
         size = self._output.get_size()
-        return rows(self.live, time.monotonic(), max(size.columns - 1, 8), max(size.rows - 4, 2))
+        room = size.rows - 4 if self._panel is None else size.rows // 4
+        return rows(self.live, time.monotonic(), max(size.columns - 1, 8), max(room, 2))
 
     def _fragments(self) -> StyleAndTextTuples:
         out: StyleAndTextTuples = []
@@ -256,10 +289,12 @@ class Screen:
             height=1,
             wrap_lines=False,
         )
+        panel = Condition(lambda: self._panel is not None)
         menu = VSplit([CompletionsMenu(max_height=8, scroll_offset=1), Window(height=0)])
         parts = [
             ConditionalContainer(live, Condition(lambda: bool(self._rows))),
-            ConditionalContainer(entry, ~has_focus(self.word)),
+            ConditionalContainer(entry, ~has_focus(self.word) & ~panel),
+            ConditionalContainer(DynamicContainer(lambda: self._panel or Window()), panel),
             ConditionalContainer(word, has_focus(self.word)),
             ConditionalContainer(menu, has_completions & has_focus(self.buffer)),
             ConditionalContainer(search, is_searching),
@@ -267,17 +302,22 @@ class Screen:
         app: Application[int] = Application(
             layout=Layout(HSplit(parts, align=VerticalAlign.TOP), entry),
             key_bindings=self.keys,
-            style=_STYLE,
+            style=STYLE,
             output=self._output,
             erase_when_done=True,
             terminal_size_polling_interval=0.5 if sys.platform == "win32" else None,
         )
-        app.ttimeoutlen = ESCAPE_WAIT
         app.key_processor.before_key_press += self.note_key
-        app.key_processor.after_key_press += self._choose_wait
+        quick_escape(app)
         return app
 
-    def _choose_wait(self, _: object) -> None:
-        """Esc waits briefly for what may follow it (Alt-Enter); Ctrl-X waits for a person."""
-        pressed = self.app.key_processor.key_buffer
-        self.app.timeoutlen = ESCAPE_WAIT if pressed and pressed[0].key == Keys.Escape else 1.0
+
+def quick_escape(app: Application[Any]) -> None:
+    """Esc waits briefly for what may follow it (Alt-Enter); Ctrl-X waits for a person."""
+
+    def choose_wait(_: object) -> None:
+        pressed = app.key_processor.key_buffer
+        app.timeoutlen = ESCAPE_WAIT if pressed and pressed[0].key == Keys.Escape else 1.0
+
+    app.ttimeoutlen = ESCAPE_WAIT
+    app.key_processor.after_key_press += choose_wait
