@@ -269,6 +269,10 @@ class Store(Protocol):
         """Newest first."""
         ...
 
+    def trashed(self, name: str) -> tuple[Header, list[Message]]:
+        """What a trash entry holds; it stays there. SessionNotFoundError when there is none."""
+        ...
+
     def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
         """Bring a trash entry back and return its id; a session that stands there now goes to the trash first, with
         `reason`. What lies beside that one stays there unless the entry brings its own."""

@@ -168,6 +168,10 @@ class FileStore:
     def trash(self) -> "list[TrashEntry]":
         return self._trash.entries()
 
+    def trashed(self, name: str) -> tuple[Header, list[Message]]:
+        content = self._place.load(self._trash.file_of(name), self._trash.find(name).session_id)
+        return content.header, content.messages
+
     def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
         entry = self._trash.find(name)
         session_id = check_id(new_id if new_id is not None else entry.session_id)

@@ -147,6 +147,11 @@ class MemoryStore:
         with self._lock:
             return [entry for entry, _ in reversed(self._trash.values())]
 
+    def trashed(self, name: str) -> tuple[Header, list[Message]]:
+        with self._lock:
+            session = self._entry(name)[1]
+            return session.header, session.messages(0, len(session.items))
+
     def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
         with self._lock:
             entry, session = self._entry(name)

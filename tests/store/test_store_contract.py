@@ -266,6 +266,16 @@ def test_delete_and_restore(store):
     assert store.header("other")[1] == 3
 
 
+def test_what_a_trash_entry_holds_can_be_read_while_it_stays_there(store):
+    save(store, "x", USER, ASSISTANT)
+    entry = store.delete("x")
+    header, messages = store.trashed(entry.name)
+    assert header.session_id == "x" and messages == [USER, ASSISTANT]
+    assert [one.name for one in store.trash()] == [entry.name]
+    with pytest.raises(SessionNotFoundError):
+        store.trashed("nothing")
+
+
 def test_the_trash_keeps_its_order_when_the_clock_goes_back(store, clock):
     names = []
     for step in (0, 36500, -40000, 0):
