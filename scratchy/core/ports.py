@@ -269,7 +269,7 @@ class Store(Protocol):
         """Newest first."""
         ...
 
-    def trashed(self, name: str) -> tuple[Header, list[Message]]:
+    def trashed(self, name: str) -> "tuple[Header, list[Message]]":
         """What a trash entry holds; it stays there. SessionNotFoundError when there is none."""
         ...
 

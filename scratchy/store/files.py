@@ -168,7 +168,7 @@ class FileStore:
     def trash(self) -> "list[TrashEntry]":
         return self._trash.entries()
 
-    def trashed(self, name: str) -> tuple[Header, list[Message]]:
+    def trashed(self, name: str) -> "tuple[Header, list[Message]]":
         content = self._place.load(self._trash.file_of(name), self._trash.find(name).session_id)
         return content.header, content.messages
 

@@ -147,7 +147,7 @@ class MemoryStore:
         with self._lock:
             return [entry for entry, _ in reversed(self._trash.values())]
 
-    def trashed(self, name: str) -> tuple[Header, list[Message]]:
+    def trashed(self, name: str) -> "tuple[Header, list[Message]]":
         with self._lock:
             session = self._entry(name)[1]
             return session.header, session.messages(0, len(session.items))
