@@ -55,6 +55,32 @@ def session_show(
     return sessions.show_session(_sessions_dir(context, sessions_dir), session_id, as_json)
 
 
+@session_app.command("verify")
+def session_verify(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check these sessions, or all, message by message. Changes nothing; 1 when a problem is found."""
+    from scratchy.shell import doctor
+
+    return doctor.verify(_sessions_dir(context, sessions_dir), ids or [], as_json)
+
+
+@session_app.command("watch")
+def session_watch(
+    context: typer.Context,
+    session_id: str,
+    sessions_dir: SessionsDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One message a line.")] = False,
+) -> int:
+    """Show a session's messages as another window stores them. Takes no lock; Ctrl-C ends it."""
+    from scratchy.shell import watch
+
+    return watch.watch(_sessions_dir(context, sessions_dir), session_id, as_json)
+
+
 @session_app.command("delete")
 def session_delete(
     context: typer.Context,

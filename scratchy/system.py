@@ -172,6 +172,21 @@ def birth_time(path: Path) -> int:
     return seconds * 1_000_000_000 + nanoseconds if not failed and told & _BIRTH else 0
 
 
+def file_system(folder: str) -> str:
+    """The kind of the file system that a folder lies on, as /proc tells it; empty elsewhere."""
+    best, kind = "", ""
+    try:
+        with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
+            for line in mounts:
+                _, where, what, *_ = line.split(" ")
+                top = where.replace("\\040", " ").rstrip("/") + "/"
+                if os.path.join(os.path.realpath(folder), "").startswith(top) and len(top) >= len(best):
+                    best, kind = top, what
+    except (OSError, ValueError):
+        return ""
+    return kind
+
+
 def host_name() -> str:
     return os.environ.get("COMPUTERNAME", "") if sys.platform == "win32" else os.uname().nodename
 

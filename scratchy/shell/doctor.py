@@ -1,0 +1,83 @@
+"""`scratchy doctor` and `scratchy session verify`: the report, the question before a repair, the exit code.
+
+Not here: the checks (store/doctor.py), the flags (cli.py, session_cli.py).
+"""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from scratchy import compose
+from scratchy.compose import health
+from scratchy.core.findings import Finding, Report, report_text, summary
+from scratchy.core.text import escaped_json, reveal
+from scratchy.shell.printing import say
+
+
+def doctor(folder: Path | None, config_error: str, *, fix: bool, yes: bool, as_json: bool) -> int:
+    """0 when no problem is left. `folder` None: where sessions are kept is not known, `config_error` says why."""
+    if folder is None:
+        report = Report([], 0, 0, 0)
+    else:
+        store = compose.open_folder(folder)
+        with Progress("checked") as progress:
+            report = health.check_all(store, progress)
+        if fix and any(found.mendable for found in report.problems) and _may_repair(report, yes=yes, as_json=as_json):
+            with Progress("repaired") as progress:
+                report = health.mend(store, report, progress)
+    if config_error:
+        advice = "" if folder else "Sessions were not checked: where they are kept is not known before that is mended."
+        broken = Finding("config", config_error, advice=advice, problem=True)
+        report = report._replace(findings=[broken, *report.findings])
+    return _show(report, as_json)
+
+
+def verify(folder: Path, ids: Sequence[str], as_json: bool) -> int:
+    """0 when no problem is in these sessions, or in any. Raises: SessionNotFoundError."""
+    with Progress("checked") as progress:
+        report = health.check_sessions(compose.open_folder(folder), ids or None, progress)
+    return _show(report, as_json)
+
+
+def _show(report: Report, as_json: bool) -> int:
+    say(
+        escaped_json(json.dumps(report.row(), indent=2, ensure_ascii=False)) if as_json else reveal(report_text(report))
+    )
+    return 1 if report.problems else 0
+
+
+def _may_repair(report: Report, *, yes: bool, as_json: bool) -> bool:
+    if yes:
+        return True
+    if as_json or not sys.stdin.isatty():
+        print("Nothing was repaired: give --yes where nobody can be asked.", file=sys.stderr)
+        return False
+    for found in report.problems:
+        print(reveal(f"{found.session_id or found.path}: {found.text}\n  → {found.advice}"), file=sys.stderr)
+    print(summary(report), file=sys.stderr)
+    print("Repair what can be? What is replaced goes to the trash. (y/N): ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+class Progress:
+    """One line on a terminal that is painted over, ten times a second at most, once the work takes a while."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self._next = time.monotonic() + 0.5
+        self._shown = False
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now >= self._next and sys.stderr.isatty():
+            self._next, self._shown = now + 0.1, True
+            print(f"\r{done:,} of {total:,} {self._word}", end="", file=sys.stderr, flush=True)
