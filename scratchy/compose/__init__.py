@@ -3,6 +3,9 @@
 Each room is imported when it is asked for, so that nobody pays for what he does not use.
 """
 
+from scratchy.compose.files import file_difference as file_difference
+from scratchy.compose.files import put_back as put_back
+from scratchy.compose.files import standing as standing
 from scratchy.compose.providers import PROVIDERS as PROVIDERS
 from scratchy.compose.providers import Choice as Choice
 from scratchy.compose.providers import check_providers as check_providers

@@ -65,7 +65,10 @@ class Snapshots:
         """The file anew, `before` kept first (None: there is no file); an error when it is written but may not last.
 
         Raises: ToolError when `before` cannot be kept, OSError when the file was not written."""
-        change = self._kept(tool, path, before) if before is not None else _new(path)
+        try:
+            change = self._kept(tool, path, before) if before is not None else _new(path)
+        except OSError as error:
+            raise _not_kept("changed", path, error) from None
         failure: OSError | None = None
         try:
             write_whole(path, data)
@@ -90,11 +93,8 @@ class Snapshots:
             raise _not_kept("deleted", path, error) from None
 
     def _kept(self, tool: str, path: Path, data: bytes) -> FileChange:
-        try:
-            mode = stat.S_IMODE(path.stat().st_mode)
-            blob = self._scratchpad.keep(data, tool) if self._scratchpad is not None else None
-        except OSError as error:
-            raise _not_kept("changed", path, error) from None
+        mode = stat.S_IMODE(path.stat().st_mode)
+        blob = self._scratchpad.keep(data, tool) if self._scratchpad is not None else None
         return {"path": str(path), "before": blob, "after": None, "mode": mode}
 
 

@@ -1,0 +1,183 @@
+"""Giving files back after a rewind: what `/rewind files` does, and the offer that a rewind makes. Nothing is written
+but by that line. Not here: what can be given back (sessions/restoring.py), rewinding itself (branches.py).
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from scratchy.commands.outcome import Choose, Outcome, Row
+from scratchy.core.errors import SessionNotFoundError
+from scratchy.core.messages import Message
+from scratchy.core.stored import Header
+from scratchy.core.text import reveal
+from scratchy.sessions.desk import Desk
+from scratchy.sessions.restoring import Plan, Restoration, apply, plan
+
+_LINES = 40  # of one file's diff on the screen
+_ALL_LINES = 200
+_WIDTH = 300
+_WHY = {
+    "changed": "somebody else changed it since",
+    "outside": "it lies outside the folders that this session works in (--add-dir adds one)",
+    "link": "a link stands there, or on the way",
+    "other": "what stands there is no regular file",
+    "unreadable": "it cannot be read",
+    "another machine": "another machine wrote this session",
+    "no snapshot": "its old content was not kept",
+    "missing blob": "its old content is not in the scratchpad",
+    "interrupted": "the call was interrupted; it may have changed it",
+}
+
+
+class _Asked(NamedTuple):
+    """What is to be given back: the plan, the slash line that does it, and whether files go forward (a redo)."""
+
+    plan: Plan
+    line: str
+    forward: bool = False
+
+
+async def offer(desk: Desk, entry: str) -> Outcome:
+    """What the rewind that made this trash entry can give back: the diffs, and the question. Empty text: nothing."""
+    return _offered(await _rewound(desk, entry))
+
+
+async def offer_forward(desk: Desk, at: int) -> Outcome:
+    """The same after a redo brought back the messages from number `at` on: files as those left them."""
+    return _offered(await _forward(desk, at))
+
+
+async def restore_files(desk: Desk, argument: str) -> Outcome:
+    """`/rewind files ENTRY` gives back the files; without an entry it shows what the last rewind can give back."""
+    if not argument:
+        rewind = _rewind_of(desk.manager.store.header(desk.conversation.session_id)[0])
+        if rewind is None:
+            return Outcome("This session was not rewound, so there are no files to give back.")
+        shown = await offer(desk, rewind[0])
+        return shown if shown.text else Outcome("The files are as they were then.")
+    first, _, rest = argument.partition(" ")
+    forward = first == "forward" and rest.strip().isdecimal()
+    asked = await (_forward(desk, int(rest)) if forward else _rewound(desk, argument))
+    if not asked.plan.ready:
+        return Outcome("\n".join(["No file was restored.", *_left(asked.plan.files)]))
+    done = await asyncio.to_thread(apply, asked.plan, desk.scratchpad, _folders(desk))
+    lines = [f"{reveal(path)}: {_outcome(what)}" for path, what in done]
+    count = sum(what in ("restored", "deleted") for _, what in done)
+    return Outcome("\n".join([f"Restored {_files(count)}.", *lines, *_left(asked.plan.files)]))
+
+
+async def _rewound(desk: Desk, entry: str) -> _Asked:
+    folders, machine = _folders(desk), _machine(desk)
+
+    def planned() -> Plan:
+        header, removed, later = _cut_by(desk, entry)
+        ours = bool(machine) and header.metadata.get("machine") == machine
+        found = plan(removed, desk.scratchpad, folders, ours=ours)
+        return _joined(found, plan([*removed, *later], desk.scratchpad, folders, ours=ours)) if later else found
+
+    return _Asked(await asyncio.to_thread(planned), f"/rewind files {entry}")
+
+
+async def _forward(desk: Desk, at: int) -> _Asked:
+    messages = (await desk.conversation.load_whole())[at:]
+    folders, machine = _folders(desk), _machine(desk)
+    ours = bool(machine) and desk.conversation.session.metadata.get("machine") == machine
+    found = await asyncio.to_thread(plan, messages, desk.scratchpad, folders, ours=ours, forward=True)
+    return _Asked(found, f"/rewind files forward {at}", True)
+
+
+def _joined(found: Plan, further: Plan) -> Plan:
+    """A file that the messages of an earlier rewind changed, too, and that was left as it was then, goes back all the
+    way; one that was given back then goes the way that is left."""
+    ready = {file.path: file for file in found.ready}
+    files = [ready.get(file.path, file) for file in further.files]
+    return Plan(files, found.commands)
+
+
+def _cut_by(desk: Desk, entry: str) -> tuple[Header, Sequence[Message], Sequence[Message]]:
+    """The header of the version in the trash, what the rewind cut of it, and what rewinds just before that had cut."""
+    store, session_id = desk.manager.store, desk.conversation.session_id
+    current = store.header(session_id)[0]
+    entries = store.trash()
+    there = next((one for one in entries if one.name == entry), None)
+    formerly: Any = current.metadata.get("formerly")
+    ids = [session_id, *(cast("list[Any]", formerly) if isinstance(formerly, list) else [])]
+    if there is None:
+        raise SessionNotFoundError(entry, f"The trash has no entry '{entry}'. `/rewind files` shows the last rewind's.")
+    if there.session_id not in ids:
+        raise SessionNotFoundError(entry, f"The trash entry '{entry}' is of another session, '{there.session_id}'.")
+    header, messages = store.trashed(entry)
+    rewind = _rewind_of(current)
+    at = rewind[1] if rewind is not None and rewind[0] == entry else _same(messages, store.load(session_id)[1])
+    later: list[Message] = []
+    names = {one.name for one in entries}
+    before, count = _rewind_of(header), len(messages)
+    while before is not None and before[1] == count and before[0] in names:
+        names.discard(before[0])
+        earlier, cut = store.trashed(before[0])
+        later += cut[count:]
+        before, count = _rewind_of(earlier), len(cut)
+    return header, messages[at:], later
+
+
+def _same(one: Sequence[Message], other: Sequence[Message]) -> int:
+    """How many messages they have in common from the start."""
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def _rewind_of(header: Header) -> tuple[str, int] | None:
+    rewind: Any = header.metadata.get("rewind")
+    if not isinstance(rewind, Mapping):
+        return None
+    fields = cast("Mapping[str, Any]", rewind)
+    entry, at = fields.get("entry"), fields.get("at")
+    return (entry, at) if isinstance(entry, str) and isinstance(at, int) else None
+
+
+def _folders(desk: Desk) -> list[Path]:
+    return [Path(folder).resolve() for folder in (desk.config.folder, *desk.config.add_dirs)]
+
+
+def _machine(desk: Desk) -> str:
+    return str(desk.conversation.engine.facts().get("machine") or "")
+
+
+def _offered(asked: _Asked) -> Outcome:
+    ready, count = asked.plan.ready, asked.plan.commands
+    told = [f"The agent changed {_files(len(ready))} since. Given back:", *_shown(ready)] if ready else []
+    if asked.forward and ready:
+        told[0] = f"Those messages changed {_files(len(ready))}. Made so again:"
+    told += _left(asked.plan.files)
+    if count:
+        told.append(f"{count} command{'s' if count > 1 else ''} ran; what commands changed stays as it is.")
+    if not ready:
+        return Outcome("\n".join(told))
+    rows = [Row(f"Restore {_files(len(ready))}", asked.line), Row("Leave the files as they are", "")]
+    return Outcome("\n".join(told), choose=Choose("The files that the agent changed", rows))
+
+
+def _shown(ready: Sequence[Restoration]) -> list[str]:
+    """The diffs, cut to what a screen can bear; each file has its lines, the first ones of many files more."""
+    lines: list[str] = []
+    for file in ready:
+        diff = [reveal(line)[:_WIDTH] for line in file.diff.removesuffix("\n").split("\n")]
+        room = max(min(_LINES, _ALL_LINES - len(lines)), 3)
+        lines += diff[:room]
+        if len(diff) > room:
+            lines.append(f"… {len(diff) - room} more lines")
+    return lines
+
+
+def _left(files: Sequence[Restoration]) -> list[str]:
+    return [f"Not touched: {reveal(file.path)}: {_WHY[file.state]}" for file in files if file.state != "ready"]
+
+
+def _outcome(what: str) -> str:
+    return what if what in ("restored", "deleted") else f"not restored: {_WHY.get(what, what)}"
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'' if count == 1 else 's'}"
