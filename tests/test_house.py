@@ -44,7 +44,8 @@ COMMAND_LINE = {
     "__init__",
 }  # the entry: may import every room
 MAY_IMPORT_IN_FUNCTIONS = {
-    "cli.py", "session_cli.py", "compose/stores.py", "compose/files.py", "compose/providers.py", "compose/tools.py", "terminal/repl.py",
+    "cli.py", "session_cli.py", "compose/files.py", "compose/stores.py", "compose/providers.py", "compose/tools.py",
+    "terminal/repl.py",
 }  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
