@@ -273,3 +273,24 @@ def models(
     import asyncio
 
     return asyncio.run(list_models(load_config(flags), as_json))
+
+
+@app.command("doctor")
+def doctor(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be; what is replaced goes to the trash.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check every session and what surrounds it. 1 when a problem is left."""
+    from scratchy import config
+    from scratchy.shell import doctor as checks
+
+    named = sessions_dir or (context.obj or {}).get("sessions_dir")
+    try:
+        folder, wrong = config.load({"sessions_dir": named}, folder=here()).sessions_dir, ""
+    except ConfigError as error:  # which is a finding, too
+        named = named or os.environ.get("SCRATCHY_SESSIONS_DIR")
+        folder, wrong = Path(named).expanduser().absolute() if named else None, str(error)
+    return checks.doctor(folder, wrong, fix=fix, yes=yes, as_json=as_json)
