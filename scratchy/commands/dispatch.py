@@ -5,7 +5,7 @@ Not here: the commands themselves (a file a theme beside this one), how an outco
 
 import difflib
 
-from scratchy.commands import moving, sessions, talk
+from scratchy.commands import doctor, moving, sessions, talk
 from scratchy.commands.outcome import Entry, Outcome
 from scratchy.core.errors import ScratchyError
 from scratchy.sessions.desk import Desk
@@ -38,6 +38,7 @@ COMMANDS = (
     Entry("copy", talk.copy, reads=True),
     Entry("export", moving.export, (), "[path]", reads=True),
     Entry("system", talk.system, reads=True),
+    Entry("doctor", doctor.doctor, (), "[fix]"),
     Entry("exit", talk.exit_, ("quit",), reads=True),
 )
 
@@ -60,7 +61,7 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
     entry = _find(word.lower())
     if isinstance(entry, str):
         return Outcome(entry)
-    only_reads = entry.reads or (entry.run is talk.model and not rest.strip())
+    only_reads = entry.reads or (entry.run in (talk.model, doctor.doctor) and not rest.strip())
     if busy and not only_reads:
         return Outcome(f"/{entry.name} was not run: not in the middle of a turn. Type it again when the turn is over.")
     try:
