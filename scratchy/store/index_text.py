@@ -1,0 +1,208 @@
+"""Text as the search index holds it, what was typed as a query, and the passage of a hit. Pure: no file, no database.
+
+The index splits text into words by itself. Before that, what is not plain ASCII is folded (case, accents, widths), and
+runs of scripts that put no space between words become pairs of neighbouring characters: 東京都 is 東京 京都 都.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cached_property
+from importlib import import_module
+from typing import Any, NamedTuple, cast
+
+from scratchy.core.messages import calls_of, text_of
+
+SAID_MOST = 1 << 20  # characters of one message that are indexed; of a tool's result fewer
+TOOL_MOST = 1 << 16
+SHORTEST_PREFIX = 3  # the last word typed finds longer ones, from so many letters on: fewer would find half of all
+_HITS_MOST = 200  # matches in one text that are looked at
+
+_UNSPACED = (
+    "\u0e00-\u0e7f\u0e80-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u2e80-\u2fdf"
+    "\u3005-\u3007\u3041-\u30fa\u30fc-\u318f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uaa60-\uaa7f"
+    "\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
+_RUN = re.compile(f"[{_UNSPACED}]+|[{_EMOJI}]")
+_PARTS = re.compile(f"[{_UNSPACED}]+|[{_EMOJI}]|[^{_UNSPACED}{_EMOJI}]+")
+_PICTURE = re.compile(f"[{_EMOJI}]")
+_LETTER = f"[^\\W_{_UNSPACED}]"  # of a script with words
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
+
+
+def words_of(message: Mapping[str, Any]) -> str:
+    """What of a message can be found: what was said, the arguments of tool calls, the results of tools."""
+    role = message.get("role")
+    if role not in ("user", "assistant", "tool"):
+        return ""
+    calls = [f"{call['function']['name']} {_readable(call['function']['arguments'])}" for call in calls_of(message)]
+    text = "\n".join([text_of(message), *calls]) if calls else text_of(message)
+    most = TOOL_MOST if role == "tool" else SAID_MOST
+    return text if len(text) <= most else f"{text[: most * 3 // 4]}\n{text[-most // 4 :]}"
+
+
+def _readable(arguments: str) -> str:
+    r"""The strings in a call's arguments, so that `\n` and `\u00e9` are no letters; no JSON: as they are."""
+    if "\\" not in arguments:
+        return arguments
+    try:
+        return "\n".join(_strings(import_module("json").loads(arguments)))
+    except (ValueError, RecursionError):
+        return arguments.replace("\\n", "\n")
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return [text for key in fields for text in (key, *_strings(fields[key]))]
+    if isinstance(value, list):
+        return [text for entry in cast("list[Any]", value) for text in _strings(entry)]
+    return [] if value is None else [str(value)]
+
+
+def fold(text: str) -> str:
+    """Without case, accents and widths. ASCII only loses its case."""
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", folded))
+
+
+def indexable(text: str) -> str:
+    """The text to hand to the index."""
+    if text.isascii():
+        return text
+    return _RUN.sub(lambda found: f" {_spread(found[0], whole=True)} ", fold(text))
+
+
+def _spread(run: str, *, whole: bool = False) -> str:
+    """A run as words: pairs of neighbours, and (`whole`) its last letter, so that each letter begins a word. A picture
+    becomes a letter of a private plane, which the index keeps."""
+    if _PICTURE.match(run):
+        return chr(0xF0000 | (ord(run) & 0xFFFF))
+    pairs = [run[at : at + 2] for at in range(len(run) - 1)]
+    return " ".join([*pairs, run[-1]] if whole else pairs)
+
+
+class Term(NamedTuple):
+    """A word or a phrase, folded. `prefix`: its last word may go on."""
+
+    text: str
+    prefix: bool
+
+
+class Query:
+    """What was typed: words, "phrases in quotes", a `*` for any end. All of them must occur."""
+
+    def __init__(self, typed: str) -> None:
+        found = list(_TERMS.finditer(fold(typed)))
+        terms = [_term(match, last=match is found[-1]) for match in found]
+        self.terms = [term for term in terms if _tokens(term.text)]
+
+    @cached_property
+    def match(self) -> str:
+        """The query in the index's own language, everything quoted; empty when there is nothing to search for."""
+        return " ".join(piece for term in self.terms for piece in _pieces(term))
+
+    @cached_property
+    def together(self) -> str:
+        """The same words one behind the other, or empty when they are too few or none that a phrase can hold."""
+        if len(self.terms) < 2 or any(not term.text.isascii() for term in self.terms):
+            return ""
+        return _quoted(" ".join(term.text for term in self.terms), self.terms[-1].prefix)
+
+    @cached_property
+    def _patterns(self) -> list[re.Pattern[str]]:
+        return [re.compile(_pattern(term)) for term in self.terms]
+
+    def occurs_in(self, text: str) -> bool:
+        """Whether all terms do: as the index would say, but for a few rare letters."""
+        folded = fold(text)
+        return bool(self.terms) and all(pattern.search(folded) for pattern in self._patterns)
+
+    def positions(self, text: str) -> list[tuple[int, int, int]]:
+        """Where the terms stand: start, end, and which term; in order."""
+        folded, places = fold(text), None
+        if len(folded) != len(text):
+            folded, places = _fold_with_places(text)
+        found: list[tuple[int, int, int]] = []
+        for which, pattern in enumerate(self._patterns):
+            for count, match in enumerate(pattern.finditer(folded)):
+                if count == _HITS_MOST:
+                    break
+                start, end = match.span()
+                found.append((start, end, which) if places is None else (places[start], places[end - 1] + 1, which))
+        return sorted(found)
+
+    def passage(self, text: str, width: int) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """One line of about `width` characters around the place with the most of the terms, and where they stand."""
+        start = max(self._best(text, width) - width // 4, 0)
+        end = min(start + width, len(text))
+        start = max(0, end - width)
+        line = " ".join(text[start:end].split())
+        line = f"{'…' if start else ''}{line}{'…' if end < len(text) else ''}"
+        return line, tuple((begin, stop) for begin, stop, _ in self.positions(line))
+
+    def _best(self, text: str, width: int) -> int:
+        found = self.positions(text)
+        best, most = 0, 0
+        for at, (start, _, _) in enumerate(found):
+            near = {which for begin, _, which in found[at : at + _HITS_MOST] if begin - start < width // 2}
+            if len(near) > most:
+                best, most = start, len(near)
+            if most == len(self.terms):
+                break
+        return best
+
+
+def _term(match: re.Match[str], *, last: bool) -> Term:
+    if match[1] is not None:
+        return Term(match[1], match.string.startswith("*", match.end()))
+    word = match[2].rstrip("*")
+    return Term(word, word != match[2] or (last and len(word) >= SHORTEST_PREFIX))
+
+
+def _tokens(text: str) -> list[str]:
+    """The words in a folded text, as the index splits them."""
+    kept = "".join(char if _is_letter(char) else " " for char in text)
+    return kept.split()
+
+
+def _is_letter(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LNM" or _PICTURE.match(char) is not None
+
+
+def _quoted(text: str, prefix: bool) -> str:
+    return f'"{text.replace(chr(34), " ").replace(chr(0), " ")}"{" *" if prefix else ""}'
+
+
+def _pieces(term: Term) -> list[str]:
+    parts = [part for part in _PARTS.findall(term.text) if _tokens(part)]
+    pieces: list[str] = []
+    for part in parts:
+        if not _RUN.fullmatch(part):
+            pieces.append(_quoted(part, term.prefix and part is parts[-1]))
+        elif len(part) == 1 and not _PICTURE.match(part):
+            pieces.append(_quoted(part, True))  # the first of a pair, or the last of a run
+        else:
+            pieces.append(_quoted(_spread(part), False))
+    return pieces
+
+
+def _pattern(term: Term) -> str:
+    """A regular expression for folded text that finds what `_pieces` finds, the whole term at one place."""
+    parts: list[str] = []
+    for token in _tokens(term.text):
+        begin = "" if _RUN.match(token) else f"(?<!{_LETTER})"
+        parts.append(begin + re.escape(token))
+    end = "" if term.prefix or _RUN.match(term.text[-1]) else f"(?!{_LETTER})"
+    return r"[\W_]*".join(parts) + end
+
+
+def _fold_with_places(text: str) -> tuple[str, list[int]]:
+    """Folded letter by letter, and for each letter of it where it came from."""
+    parts = [fold(char) for char in text]
+    places = [at for at, part in enumerate(parts) for _ in part]
+    return "".join(parts), places
