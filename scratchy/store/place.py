@@ -191,7 +191,8 @@ def damaged(session_id: str, path: str, error: DamageError) -> SessionCorruptedE
     return SessionCorruptedError(
         session_id,
         f"Session '{session_id}' cannot be read: {error.reason}, at byte {error.offset} of {path}. "
-        f"It was left untouched; `/delete {session_id}` moves it to the trash.",
+        f"It was left untouched; `scratchy doctor --fix` saves what is readable of it, `/delete {session_id}` moves it "
+        "to the trash.",
     )
 
 
