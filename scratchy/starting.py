@@ -104,7 +104,7 @@ class Start:
 
     def resume_line(self, session_id: str) -> str:
         """The shell line that goes on with this session; empty when nothing of it is kept."""
-        if self.no_session or not self.store.exists(session_id):
+        if self.no_session or not (self.store.exists(session_id) or self.store.draft(session_id)):
             return ""
         words = _program()
         for key in ("sessions_dir", "provider", "base_url", "model"):

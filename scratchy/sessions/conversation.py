@@ -20,6 +20,7 @@ from scratchy.core.messages import Message, calls_of, text_of
 from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
 from scratchy.core.session import AgentSession, missing_results, system_part
 from scratchy.core.stored import Header
+from scratchy.sessions.drafts import Drafts
 from scratchy.sessions.times import local_time, utc_stamp
 from scratchy.sessions.worker import Worker
 
@@ -84,6 +85,7 @@ class Conversation:
         self._stored_before = stored
         self._system_prompt = engine.system_prompt
         self._worker = Worker()
+        self.drafts = Drafts(store, session, self._worker, lambda: self._writer)
         self._clock = SystemClock()
         self._new_id = NewId(f"call_{os.getpid()}_{time.time_ns()}_")
 
@@ -173,6 +175,8 @@ class Conversation:
         if flush:
             await self._flush()
         if self._writer is not None:
+            if flush:
+                await self.drafts.part()
             await self._worker.run(self._writer.close)
             self._stored_before, self._writer = self._stored, None
         self._worker.close()

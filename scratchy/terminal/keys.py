@@ -29,7 +29,7 @@ _AHEAD = 0.05
 
 
 class Actions(NamedTuple):
-    """What the keys need of the program. `busy`: a turn runs."""
+    """What the keys need of the program. `busy`: a turn runs; `paused`: lines of last time wait for `go_on`."""
 
     send: Callable[[str], None]
     interrupt: Callable[[], None]
@@ -37,6 +37,8 @@ class Actions(NamedTuple):
     end: Callable[[], None]
     expand: Callable[[], None]
     busy: Callable[[], bool]
+    paused: Callable[[], bool]
+    go_on: Callable[[], None]
 
 
 def bind_keys(screen: Screen, actions: Actions, pastes: Pastes) -> None:
@@ -67,6 +69,8 @@ def _bind_sending(screen: Screen, actions: Actions) -> None:
             actions.send(text)
         elif text:
             buffer.reset()
+        elif not screen.asking:
+            actions.go_on()
 
     @screen.keys.add("enter", filter=typing)
     def _(event: KeyPressEvent) -> None:
@@ -88,7 +92,9 @@ def _bind_interrupting(screen: Screen, actions: Actions) -> None:
     typing = has_focus(screen.buffer)
     asking = Condition(lambda: screen.asking)
 
-    @screen.keys.add("escape", filter=typing & ~is_searching & Condition(actions.busy) & ~asking)
+    stops = Condition(actions.busy) | Condition(actions.paused)
+
+    @screen.keys.add("escape", filter=typing & ~is_searching & stops & ~asking)
     def _(event: KeyPressEvent) -> None:
         actions.interrupt()
 

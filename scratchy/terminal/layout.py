@@ -40,6 +40,7 @@ class Live:
         wait_until: float | None = None,
         running: dict[str, Running] | None = None,
         queue: Sequence[str] = (),
+        paused: Sequence[str] = (),
         unsaved: str = "",
         note: str = "",
         question: str = "",
@@ -51,6 +52,7 @@ class Live:
         self.wait_until = wait_until
         self.running = {} if running is None else running
         self.queue = queue
+        self.paused = paused
         self.unsaved = unsaved
         self.note = note
         self.question = question
@@ -87,9 +89,20 @@ def _running(live: Live, width: int) -> list[Row]:
 
 
 def _queue(live: Live, width: int) -> list[Row]:
-    shown: list[Row] = [[("class:queue", clip(f"queued: {one_line(line)}", width))] for line in live.queue[:QUEUE_ROWS]]
-    more = len(live.queue) - QUEUE_ROWS
-    return [*shown, [("class:queue", f"… and {more} more")]] if more > 0 else shown
+    out = _lines(live.queue, "queued", width)
+    if live.paused:
+        count = "1 line waits" if len(live.paused) == 1 else f"{len(live.paused)} lines wait"
+        told = f"{count} from last time; Enter on an empty prompt sends, Esc brings back"
+        out += [*_lines(live.paused, "not sent", width), *([("class:queue", row)] for row in wrapped(told, width))]
+    return out
+
+
+def _lines(lines: Sequence[str], state: str, width: int) -> list[Row]:
+    out: list[Row] = [
+        [("class:queue", clip(f"{state}: {one_line(line[: 4 * width])}", width))] for line in lines[:QUEUE_ROWS]
+    ]
+    more = len(lines) - QUEUE_ROWS
+    return [*out, [("class:queue", f"… and {more} more")]] if more > 0 else out
 
 
 def _standing(live: Live, width: int) -> list[Row]:

@@ -18,6 +18,7 @@ from scratchy.terminal.unsaved import left, not_left, try_to_save
 
 if TYPE_CHECKING:
     from scratchy.sessions.conversation import Conversation
+    from scratchy.terminal.draft import Drafting
     from scratchy.terminal.screen import Screen
     from scratchy.terminal.waiting import Waiting
 
@@ -33,12 +34,14 @@ class Leaving:
         self,
         screen: Screen,
         waiting: Waiting,
+        drafting: Drafting,
         stop: Callable[[], Awaitable[None]],
         conversation: Callable[[], Conversation | None],
     ) -> None:
         self.warned = False
         self._screen = screen
         self._waiting = waiting
+        self._drafting = drafting
         self._stop = stop
         self._conversation = conversation
         self._begun = False
@@ -49,7 +52,8 @@ class Leaving:
         """`gently`: the first time not with something unsaved."""
         if not self._begun:
             self._begun = True
-            self._waiting.bring_back()  # what waits was never sent
+            self._waiting.hold()
+            self._drafting.keep_soon()  # whoever hangs up may not wait for what runs
             self._work = asyncio.get_running_loop().create_task(self._leave(code, gently))
 
     async def _leave(self, code: int, gently: bool) -> None:
@@ -58,6 +62,7 @@ class Leaving:
         self._lost = await try_to_save(conversation) if conversation else ""
         if conversation and self._lost and gently and not self.warned:
             self.warned, self._begun = True, False
+            self._waiting.bring_back()  # what waits was never sent
             self._screen.write(error(not_left(conversation.session_id, self._lost)))
             return
         self._screen.draw()

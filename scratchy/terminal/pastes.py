@@ -19,6 +19,10 @@ class Pastes:
         lines = text.removesuffix("\n").count("\n") + 1
         if lines < _LINES and len(text) < _CHARACTERS:
             return text
+        return self.mark(text)
+
+    def mark(self, text: str) -> str:
+        """What stands for `text`, whatever its length."""
         self._texts.append(text)
         return self._mark(len(self._texts))
 

@@ -21,6 +21,7 @@ from scratchy.core.text import clean, reveal
 from scratchy.terminal.boot import Boot, load_commands
 from scratchy.terminal.clipboard import copy_by_program, osc52
 from scratchy.terminal.completion import CommandCompleter
+from scratchy.terminal.draft import Drafting
 from scratchy.terminal.folding import folded
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
@@ -74,8 +75,11 @@ class Repl:
         completer = CommandCompleter(self._command_names, self._session_ids, self._model_names)
         self._screen = Screen(self._prompt, self._history, completer)
         self._waiting = Waiting(self._screen, self._pastes, boot.first_line)
-        self._leaving = Leaving(self._screen, self._waiting, self._stop_task, self._conversation)
-        actions = Actions(self._send, self._interrupt, self._cancel, self._end, self._expand, self._busy)
+        self._drafting = Drafting(self._screen, self._waiting, self._pastes)
+        self._leaving = Leaving(self._screen, self._waiting, self._drafting, self._stop_task, self._conversation)
+        paused, go_on = (lambda: bool(self._waiting.paused)), self._waiting.go_on
+        send, stop, cancel = self._send, self._interrupt, self._cancel
+        actions = Actions(send, stop, cancel, self._end, self._expand, self._busy, paused, go_on)
         bind_keys(self._screen, actions, self._pastes)
 
     async def run(self) -> int:
@@ -98,6 +102,7 @@ class Repl:
                 task.cancel()
                 await asyncio.wait([task])
             if self._desk is not None:
+                await self._drafting.end()
                 await self._desk.close()
         with contextlib.suppress(OSError):
             words = self._leaving.last_words(self._session_id, self._boot.resume_line(self._session_id))
@@ -114,12 +119,15 @@ class Repl:
             self._commands = self._commands or await asyncio.to_thread(load_commands)
             self._desk = await self._boot.make_desk(self._say)
             await self._show_recent()
+            await self._drafting.begin(self._desk.conversation)
             self._show_standing()
             while True:
                 line = await self._waiting.take()
                 if not line.startswith("/"):
                     await self._loaded_show()
                 await self._run_alone(self._command(line) if line.startswith("/") else self._turn(line))
+                self._waiting.done()
+                await self._drafting.begin(self._desk.conversation)
                 self._show_standing()
         except Exception as failure:
             if self._screen.app.is_running and not self._screen.app.is_done:
@@ -139,6 +147,8 @@ class Repl:
         desk, screen = self._ready_desk(), self._screen
         screen.write(user_lines(self._prompt(), line))
         assert self._commands is not None
+        if not busy:
+            self._drafting.lend()
         work = asyncio.ensure_future(self._commands.dispatch(desk, line, busy=busy))
         try:
             done, _ = await asyncio.wait([work], timeout=0.3)
@@ -166,6 +176,7 @@ class Repl:
         screen.write(user_lines(self._prompt(), line))
         conversation.approve = show.approve
         view = show.turn(conversation.session_id)
+        self._waiting.sending = lambda: "" if view.begun else line
         self._in_turn, self._leaving.warned = True, False
         screen.move(view.flush)
         try:
@@ -244,8 +255,8 @@ class Repl:
         return self._task is not None
 
     def _interrupt(self) -> None:
-        """Stop what runs; what waits comes back to the prompt."""
-        self._waiting.bring_back()
+        """Stop what runs; what waits comes back to the prompt, what waits from last time when nothing runs."""
+        self._waiting.bring_back(paused=self._task is None)
         if self._task is not None and not self._stopping:
             self._stopping = True
             self._screen.live.status = "stopping"

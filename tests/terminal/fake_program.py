@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scratchy.core.errors import ProviderUnavailableError
 from scratchy.core.events import (
@@ -26,6 +27,7 @@ from scratchy.core.events import (
     TurnFinished,
 )
 from scratchy.core.messages import Message, ToolCall
+from scratchy.sessions.drafts import Content, Draft
 from scratchy.terminal.boot import Boot, Commands
 from scratchy.terminal.repl import run
 
@@ -64,11 +66,28 @@ class Outcome:
     copy: str | None = None
     quit: bool = False
     switched: bool = False
+    choose: Any = None
+    pick: bool = False
+
+
+class Drafts:
+    """`draft=TEXT` and `queue=LINE/LINE` were left last time; what is to be kept goes into the file `kept`."""
+
+    parting = None
+
+    async def load(self) -> Draft:
+        queue = OPTIONS.get("queue", "")
+        return Draft(OPTIONS.get("draft", ""), queue.split("/") if queue else [])
+
+    async def keep(self, content: Content) -> None:
+        with open(OPTIONS.get("kept", "/dev/null"), "a", encoding="utf-8") as kept:
+            kept.write(f"{content()!r}\n")
 
 
 class Conversation:
     def __init__(self, session_id: str) -> None:
         self.session_id = session_id
+        self.drafts = Drafts()
         self.unsaved = ""
         self.approve = None
         self.messages: list[Message] = []

@@ -1,0 +1,102 @@
+"""What was typed and not sent: a draft and the lines that waited, as they lie beside their session.
+
+Not here: when it is kept (the faces), the file (store).
+"""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from scratchy.core.errors import SessionError
+from scratchy.core.messages import text_of
+from scratchy.core.session import AgentSession
+from scratchy.sessions.worker import Worker
+
+if TYPE_CHECKING:
+    from scratchy.core.ports import SessionWriter, Store
+
+Content = Callable[[], tuple[str, Sequence[str]]]
+"""Gives a draft's text and its queue."""
+_LINES = 1000  # nobody queued more
+
+log = logging.getLogger("scratchy.sessions")
+
+
+class Draft(NamedTuple):
+    """`text` stood in the prompt; the lines of `queue` waited, the first of them perhaps on its way to the disk."""
+
+    text: str = ""
+    queue: Sequence[str] = ()
+
+
+class Drafts:
+    """One session's draft. `writer` gives who holds it, None where nothing can be written: then nothing is kept.
+
+    `parting`: what stays with the session when another one takes its place; None: what was kept last.
+    """
+
+    def __init__(
+        self, store: "Store", session: AgentSession, worker: Worker, writer: "Callable[[], SessionWriter | None]"
+    ) -> None:
+        self.parting: Content | None = None
+        self._store = store
+        self._session = session
+        self._worker = worker
+        self._writer = writer
+        self._kept: str | None = None  # what lies there, None while that is not known
+
+    async def load(self) -> Draft:
+        """What lies there and was not sent since. Raises: ValueError when it cannot be understood."""
+        sent = next((text_of(m) for m in reversed(self._session.messages) if m.get("role") == "user"), "")
+        self._kept = await self._worker.run(lambda: self._store.draft(self._session.session_id))
+        return _unsent(_decoded(self._kept), sent) if self._kept else Draft()
+
+    async def keep(self, content: Content) -> None:
+        """Replace it, if that changes anything; `content` is called in the store's thread. A failure is logged only:
+        the person is told when a message meets it."""
+        writer = self._writer()
+        if writer is not None:
+            await self._worker.run(lambda: self._write(writer, content))
+
+    async def part(self) -> None:
+        """The session is about to be let go of."""
+        if self.parting is not None:
+            await self.keep(self.parting)
+
+    def _write(self, writer: "SessionWriter", content: Content) -> None:
+        text = _encoded(*content())
+        if text == self._kept:
+            return
+        self._kept = None
+        try:
+            writer.keep_draft(text)
+        except (OSError, SessionError) as error:
+            log.warning("the draft of session %s is not kept: %s", self._session.session_id, error)
+        else:
+            self._kept = text
+
+
+def _encoded(text: str, queue: Sequence[str]) -> str:
+    return json.dumps({"draft": text, "queue": list(queue)}, ensure_ascii=False) if text or queue else ""
+
+
+def _decoded(text: str) -> Draft:
+    try:
+        found: Any = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+    draft, queue = fields.get("draft"), fields.get("queue")
+    if not isinstance(draft, str) or not isinstance(queue, list):
+        raise ValueError("not a draft")
+    lines = cast("list[Any]", queue)
+    if len(lines) > _LINES or not all(isinstance(line, str) for line in lines):
+        raise ValueError("not lines that waited")
+    return Draft(draft, tuple(line for line in lines if line.strip()))
+
+
+def _unsent(draft: Draft, sent: str) -> Draft:
+    if sent in draft.queue:
+        return Draft(draft.text, draft.queue[draft.queue.index(sent) + 1 :])
+    return Draft("", draft.queue) if draft.text == sent else draft
