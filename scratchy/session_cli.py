@@ -47,12 +47,30 @@ def session_list(context: typer.Context, sessions_dir: SessionsDir = None, as_js
 
 @session_app.command("show")
 def session_show(
-    context: typer.Context, session_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
+    context: typer.Context,
+    session_id: str,
+    around: Annotated[int | None, typer.Option("--around", metavar="N", min=0, help="Only message N's part.")] = None,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
 ) -> int:
     """The messages of a session."""
     from scratchy.shell import sessions
 
-    return sessions.show_session(_sessions_dir(context, sessions_dir), session_id, as_json)
+    return sessions.show_session(_sessions_dir(context, sessions_dir), session_id, as_json, around)
+
+
+@session_app.command("search")
+def session_search(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(metavar="TEXT...")],
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most so many passages.")] = 20,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Find what was said in any session, newest first: words, "a phrase", the beginning of a word*."""
+    from scratchy.shell import search
+
+    return search.search_sessions(_sessions_dir(context, sessions_dir), " ".join(words), limit, as_json)
 
 
 @session_app.command("verify")
@@ -81,6 +99,44 @@ def session_watch(
     return watch.watch(_sessions_dir(context, sessions_dir), session_id, as_json)
 
 
+@session_app.command("rename")
+def session_rename(
+    context: typer.Context, session_id: str, new_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
+) -> int:
+    """Give a session another id; refused where that is taken."""
+    from scratchy.shell import naming
+
+    return naming.rename(_sessions_dir(context, sessions_dir), session_id, new_id, as_json)
+
+
+@session_app.command("title")
+def session_title(
+    context: typer.Context,
+    session_id: str,
+    text: Annotated[list[str] | None, typer.Argument(metavar="[TEXT]...")] = None,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show a session's title, or give it another one."""
+    from scratchy.shell import naming
+
+    return naming.title(_sessions_dir(context, sessions_dir), session_id, text or [], as_json)
+
+
+@session_app.command("tag", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+def session_tag(
+    context: typer.Context,
+    session_id: str,
+    changes: Annotated[list[str] | None, typer.Argument(metavar="[+TAG|-TAG]...")] = None,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show a session's tags, or change them: +x adds, -y removes."""
+    from scratchy.shell import naming
+
+    return naming.tag(_sessions_dir(context, sessions_dir), session_id, changes or [], as_json)
+
+
 @session_app.command("delete")
 def session_delete(
     context: typer.Context,
@@ -96,6 +152,34 @@ def session_delete(
 
     wanted = removing.Filter(None if older_than is None else removing.seconds_of(older_than), tag)
     return removing.delete_sessions(_sessions_dir(context, sessions_dir), session_ids or [], wanted, dry_run, as_json)
+
+
+@session_app.command("fork")
+def session_fork(
+    context: typer.Context,
+    session_id: str,
+    new_id: Annotated[str | None, typer.Option("--new-id", metavar="NEW", help="Its id; else one is made.")] = None,
+    at: Annotated[int | None, typer.Option("--at", metavar="N", help="Only the first N messages.")] = None,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Copy a session, whole or up to a message, under another id."""
+    from scratchy.shell import branches
+
+    return branches.fork(_sessions_dir(context, sessions_dir), session_id, new_id, at, as_json)
+
+
+@session_app.command("tree")
+def session_tree(
+    context: typer.Context,
+    session_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Who was forked from whom, and what was rewound: one family, or all."""
+    from scratchy.shell import branches
+
+    return branches.tree(_sessions_dir(context, sessions_dir), session_id, as_json)
 
 
 @session_app.command("restore")

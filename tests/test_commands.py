@@ -131,7 +131,7 @@ def test_sessions_lists_all_newest_first_and_marks_the_current_and_the_unreadabl
     window.say("Hello")
     (window.folder / "sessions" / "bad_chat.toon").write_bytes(b"\0\0")
     lines = window.type("/list").split("\n")
-    assert any(re.fullmatch(r"\* default  3 messages, just now", line) for line in lines)
+    assert any(re.fullmatch(r"\* default  3 messages, just now  Hello", line) for line in lines)
     assert any("bad" in line and "cannot be read" in line for line in lines)
     assert [re.sub(r"^\W*(\S+).*", r"\1", line) for line in lines if "messages" in line] == ["default", "older"]
 
@@ -327,6 +327,7 @@ def test_help_names_all_and_each_has_its_words(window):
         assert name in shown
     assert {"/help", "/status", "/info", "/sessions", "/list", "/new", "/resume", "/continue", "/switch", "/clear",
             "/rename", "/delete", "/trash", "/restore", "/history", "/model", "/tools", "/copy", "/export", "/system",
+            "/fork", "/branch", "/rewind", "/redo", "/undo", "/tree",
             "/exit", "/quit"} == set(command_names())  # fmt: skip
 
 

@@ -5,7 +5,7 @@ Not here: the commands themselves (a file a theme beside this one), how an outco
 
 import difflib
 
-from scratchy.commands import doctor, moving, sessions, talk
+from scratchy.commands import branches, doctor, moving, naming, sessions, talk
 from scratchy.commands.outcome import Entry, Outcome
 from scratchy.core.errors import ScratchyError
 from scratchy.sessions.desk import Desk
@@ -29,6 +29,13 @@ COMMANDS = (
     Entry("resume", sessions.resume, ("continue", "switch"), "[id]"),
     Entry("clear", sessions.clear, removes=True),
     Entry("rename", sessions.rename, (), "ID"),
+    Entry("title", naming.title, (), "[text]"),
+    Entry("tag", naming.tag, (), "[+x -y]"),
+    Entry("fork", branches.fork, ("branch",), "[id]"),
+    Entry("rewind", branches.rewind, (), "[n]", removes=True),
+    Entry("redo", branches.redo, (), "[id]"),
+    Entry("undo", branches.undo),
+    Entry("tree", branches.tree, reads=True),
     Entry("delete", sessions.delete, (), "[id]", removes=True),
     Entry("trash", sessions.trash, reads=True),
     Entry("restore", sessions.restore, (), "[id]"),
@@ -42,6 +49,7 @@ COMMANDS = (
     Entry("exit", talk.exit_, ("quit",), reads=True),
 )
 
+_TELL = (talk.model, doctor.doctor, naming.title, naming.tag)  # without an argument they only read
 
 KEYS = (
     "Enter sends (in mid-turn: queues) · Ctrl-J or Alt-Enter: newline · Esc interrupts · Ctrl-C twice or Ctrl-D leaves",
@@ -61,7 +69,7 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
     entry = _find(word.lower())
     if isinstance(entry, str):
         return Outcome(entry)
-    only_reads = entry.reads or (entry.run in (talk.model, doctor.doctor) and not rest.strip())
+    only_reads = entry.reads or (entry.run in _TELL and not rest.strip())
     if busy and not only_reads:
         return Outcome(f"/{entry.name} was not run: not in the middle of a turn. Type it again when the turn is over.")
     try:

@@ -16,7 +16,7 @@ from scratchy.core.context import context_of
 from scratchy.core.errors import SessionCorruptedError, SessionError, save_problem
 from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
 from scratchy.core.loop import NewId, TurnSettings, run_turn
-from scratchy.core.messages import Message, calls_of, text_of
+from scratchy.core.messages import Message, Usage, calls_of, text_of
 from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
 from scratchy.core.session import AgentSession, missing_results, system_part
 from scratchy.core.stored import Header
@@ -46,7 +46,8 @@ class Engine:
 
     `provider` is asked for at each turn, after the user's line is on disk; it raises ProviderError when there is none.
     `facts` is header metadata to keep with the session (provider, model, folder …), asked for after the provider;
-    `context` what rides with a user's message (date, folder), stored with it when it is news.
+    `context` what rides with a user's message (date, folder), stored with it when it is news. `title_of` makes a title
+    of a new session's first line; `answered` is called when a turn has come to its end and is stored.
     """
 
     provider: Callable[[], Awaitable[Provider]]
@@ -55,13 +56,16 @@ class Engine:
     max_steps: int = 20
     facts: Callable[[], Mapping[str, Any]] = dict[str, Any]
     context: Callable[[], str] = str
+    title_of: Callable[[str], str] | None = None
+    answered: Callable[[], None] = lambda: None
 
 
 class Conversation:
     """One session in one process. `session.messages` may be only the end of a long transcript until the first turn;
     `first` is the index in the transcript of the first of them. Without a `writer` it is opened by the first save;
     `stored` tells how many of the messages are on disk until then. `approve` None runs unasked what would ask.
-    `stamp` is the store's after the last write of this conversation, None before it."""
+    `stamp` is the store's after the last write of this conversation, None before it. `worded`: the title that was made
+    here of the first line, None where none was."""
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class Conversation:
         self.approve: Approve | None = None
         self.unsaved = ""
         self.stamp: Any = None
+        self.worded: str | None = None
         self.save_error: OSError | SessionError | None = None
         self._store = store
         self._writer = writer
@@ -163,6 +168,7 @@ class Conversation:
                             return
         finally:
             await self._flush()
+        self.engine.answered()
 
     async def settle(self) -> None:
         """Write what is not saved yet. Raises: OSError or SessionError when that fails; the conversation stays open."""
@@ -185,11 +191,26 @@ class Conversation:
 
     async def clear(self) -> None:
         """Forget all but the system message; the old transcript goes to the trash."""
-        system = system_part(await self.load_whole())
-        if system == self.session.messages:  # nothing to forget, nothing for the trash
-            return
-        await self._flush()
-        await self._replace(system, "cleared")
+        system = system_part((await self.page(1, before=1))[1])
+        if len(system) < self.count:  # else nothing to forget, nothing for the trash
+            await self.cut(len(system), "cleared")
+
+    async def cut(self, count: int, reason: str = "rewound") -> str:
+        """Keep the first `count` messages of the transcript; all of it goes to the trash. Returns the entry's name."""
+        await self.settle()
+        writer = await self._open()
+
+        def cut() -> str:
+            first, kept = self._first, self.session.messages[: max(count - self._first, 0)]
+            if count <= first:
+                first, kept = self._store.tail(self.session_id, SLICE, before=count)
+            entry = writer.cut(count, reason=reason)
+            self._first, self.session.messages[:], self.session.context_start = first, kept, 0
+            self.session.metadata = dict(writer.header.metadata)
+            self.stamp = self._store.stamp(self.session_id)
+            return entry
+
+        return await self._worker.run(cut)
 
     async def set_system(self, text: str) -> None:
         """Another system message for this session; the old transcript goes to the trash."""
@@ -201,7 +222,12 @@ class Conversation:
     async def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         writer = await self._open()
         await self._write(lambda: writer.edit(title=title, metadata=metadata))
-        self.session.metadata = dict(writer.header.metadata)
+        self.session.metadata, self.session.title = dict(writer.header.metadata), writer.header.title
+
+    async def entitle(self, title: str | None, usage: Usage) -> None:
+        """A title that the model gave, unless the person gave one meanwhile; what asking took is kept in any case."""
+        if self._writer is not None and self._writer.count and self.session.title in (None, self.worded):
+            await self.edit(title=title, metadata={**self._writer.header.metadata, "title_usage": dict(usage)})
 
     async def load_whole(self) -> list[Message]:
         """The whole transcript, read now where only its end was loaded."""
@@ -226,10 +252,14 @@ class Conversation:
             self.session.messages.append(message)
         try:
             if not self._first + self._stored:  # folder and machine belong to it even if no model ever answers
-                await self._keep_facts()
+                if self.session.title is None and self.engine.title_of is not None:
+                    self.session.title = self.worded = self.engine.title_of(line)
+                await self._keep_facts(self.session.title)
             notices = await self._store_all()
         except BaseException as error:
             del self.session.messages[max(before, self._stored) :]
+            if not self._first + self._stored and self.worded:
+                self.session.title = self.worded = None
             if isinstance(error, (OSError, SessionError)):
                 self._note_failure(error)
             raise
@@ -321,16 +351,16 @@ class Conversation:
             self._writer = await self._worker.run(lambda: self._store.open(self.session_id, create=header))
         return self._writer
 
-    async def _keep_facts(self) -> list[Event]:
+    async def _keep_facts(self, title: str | None = None) -> list[Event]:
         """Provider, model and folder of this turn belong in the header; a rewrite only when one of them changed.
         Before the first message nothing is written: the header waits for it."""
         writer = await self._open()
         known = dict(writer.header.metadata)
         told = {**known, **self.session.metadata, **self.engine.facts()}
         facts = {key: value for key, value in told.items() if value is not None}
-        if facts != known:
+        if facts != known or title not in (None, writer.header.title):
             try:
-                await self._write(lambda: writer.edit(metadata=facts))
+                await self._write(lambda: writer.edit(title=title, metadata=facts))
             except OSError as error:  # the conversation matters more than its header
                 return [Notice(f"The session's header could not be updated: {save_problem(error)}.")]
         self.session.metadata.update(facts)

@@ -25,11 +25,17 @@ from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
+from scratchy.sessions.project import Look, working_folder
+from scratchy.sessions.titles import Titler, one_line, words_title
+from scratchy.sessions.worker import finished
+
+_PROJECT_SECONDS = 0.3  # that a turn waits for the project's name; a later one stores it then
 
 
 class Desk:
     """`say` shows one sentence to the person at any time. Sessions that were opened here and hold no message yet can be
-    come back to; on disk they are from their first message on."""
+    come back to; on disk they are from their first message on. `config` is that of the current session's folder, which
+    `configure` makes; new sessions begin in the folder that the program was started in."""
 
     def __init__(
         self,
@@ -39,9 +45,14 @@ class Desk:
         *,
         machine: str,
         say: Callable[[str], None] = print,
+        configure: Callable[[Path], Config] | None = None,
     ) -> None:
         self.manager = manager
-        self.config = config
+        self.config = self._started_with = config
+        self._configure: Callable[[Path], Config] = configure or (lambda folder: config._replace(folder=folder))
+        self._said_of_folder: str = ""
+        self.titler = Titler()
+        self._projects: dict[Path, Look] = {}
         self.say = say
         self.scratchpad: Scratchpad = compose.open_scratchpad(manager.store)
         self._machine = machine
@@ -83,14 +94,20 @@ class Desk:
     def session_ids(self) -> list[str]:
         return list(dict.fromkeys([*self._empty, *(info.session_id for info in self.manager.infos())]))
 
-    async def settle(self) -> None:
-        """Before the first turn: a system message that was given explicitly replaces the stored one, said."""
+    async def settle(self, title: str | None = None) -> None:
+        """Before the first turn: a title that was given is set; a system message that was given explicitly replaces the
+        stored one, said."""
+        if title:
+            try:
+                await self.conversation.edit(title=one_line(title))
+            except (OSError, SessionError) as error:
+                self.say(f"The title could not be set: {save_problem(error)}.")
         wanted = self.config.system if self.config.by_flag("system") else None
         if wanted is None or not self.manager.session_exists(self.conversation.session_id):
             return
         try:
-            stored = system_part(await self.conversation.load_whole())
-            if [text_of(message) for message in stored] == [wanted]:
+            _, stored = await self.conversation.page(1, before=1)
+            if [text_of(message) for message in system_part(stored)] == [wanted]:
                 return
             await self.conversation.set_system(wanted)
         except (OSError, SessionError) as error:
@@ -110,6 +127,7 @@ class Desk:
         self.say(f"Model: {choice.provider.name} · {choice.provider.model} ({choice.why}{tools})")
 
     def announce_in_background(self) -> None:
+        self.look_at_project()
         self._announcing = asyncio.ensure_future(self.announce())
 
     async def choice(self) -> Choice:
@@ -172,14 +190,14 @@ class Desk:
                 session_id, f"Session '{session_id}' exists already. `/resume {session_id}` opens it."
             )
         await self.conversation.settle()
-        await self._move_to(open_session(self.manager.store, session_id))
+        await self.move_to(open_session(self.manager.store, session_id))
 
     async def resume(self, session_id: str) -> None:
         """Raises: SessionNotFoundError, and what opening raises; the current session stays current then."""
         if session_id == self.conversation.session_id:
             return
         await self.conversation.settle()
-        await self._move_to(open_session(self.manager.store, session_id, create=session_id in self._empty))
+        await self.move_to(open_session(self.manager.store, session_id, create=session_id in self._empty))
 
     async def rename(self, new_id: str) -> None:
         """The current session under another id. Raises: SessionExistsError when that is taken."""
@@ -192,21 +210,14 @@ class Desk:
             await self.new(new_id)
             self._empty.pop(old.session_id, None)
             return
-        await old.settle()
-        await old.close()
-        try:
-            self.manager.rename(old.session_id, new_id)
-        except BaseException:
-            self._take(open_session(self.manager.store, old.session_id, create=False))
-            raise
-        self._take(open_session(self.manager.store, new_id, create=False))
+        await self.change(new_id, lambda: self.manager.rename(old.session_id, new_id))
 
     async def delete(self, session_id: str) -> bool:
         """Into the trash. The current one: a new made session becomes current. False when there was none."""
         if session_id == self.conversation.session_id:
             old, opened = self.conversation, open_session(self.manager.store, made_id(self.manager.store))
             try:
-                self.manager.delete_session(session_id)
+                self.manager.delete_session(session_id, by=opened.session.session_id)
             except BaseException:
                 if opened.writer is not None:
                     opened.writer.close()
@@ -214,22 +225,34 @@ class Desk:
             self._take(opened)
             await old.close(flush=False)
             return True
-        return self.manager.delete_session(session_id) or self._empty.pop(session_id, None) is not None
+        by = self.conversation.session_id
+        return self.manager.delete_session(session_id, by=by) or self._empty.pop(session_id, None) is not None
 
     async def restore(self, named: str) -> None:
         """A trash entry, by name or a session's newest, becomes current; what stands there goes to the trash."""
-        session_id = self.manager.in_trash(named).session_id
-        current = self.conversation.session_id == session_id
+        entry = self.manager.in_trash(named)
+        if self.conversation.session_id == entry.session_id:
+            await self.change(entry.session_id, lambda: self.manager.restore(entry.name))
+            return
         await self.conversation.settle()
-        if current:
-            await self.conversation.close()
+        self.manager.restore(entry.name)
+        await self.resume(entry.session_id)
+
+    async def change(self, session_id: str, call: Callable[[], object]) -> None:
+        """Have the store change the current session's file, then go on with `session_id`. The lock is held throughout.
+        When it fails the current session stays, and is opened again should the store have got half way."""
+        old, store = self.conversation, self.manager.store
+        await old.settle()
+        before = store.stamp(old.session_id)
         try:
-            self.manager.restore(named)
-        finally:
-            if current:
-                self._take(self._reopened(session_id))
-        if self.conversation.session_id != session_id:
-            await self.resume(session_id)
+            await finished(asyncio.to_thread(call))
+        except BaseException:
+            if store.stamp(old.session_id) != before:
+                self._take(self._reopened(old.session_id))
+                await old.close(flush=False)
+            raise
+        self._take(self._reopened(session_id))
+        await old.close(flush=False)
 
     def _reopened(self, session_id: str) -> Opened:
         """The current session after its file changed; one that cannot be read gives way to a new one."""
@@ -248,6 +271,7 @@ class Desk:
         return len(messages)
 
     async def close(self) -> None:
+        await self.titler.stop()
         if self._announcing is not None:
             self._announcing.cancel()
             await asyncio.wait([self._announcing])
@@ -256,7 +280,7 @@ class Desk:
 
     # -- inside
 
-    async def _move_to(self, opened: Opened) -> None:
+    async def move_to(self, opened: Opened) -> None:
         old = self.conversation
         if old.writer is None or not old.writer.count:
             self._empty[old.session_id] = old.session
@@ -272,15 +296,17 @@ class Desk:
 
     def _converse(self, opened: Opened) -> Conversation:
         session = opened.session
+        self._enter_folder(opened)
         if not opened.resumed:
             session = self._empty.pop(session.session_id, session)
             if not session.messages:
                 session.messages.append({"role": "system", "content": compose.system_message(self.config)})
-        folder = Path(self.config.folder)
+        folder = self.config.folder
         tools = compose.open_tools(
             folder,
             self.scratchpad,
             yolo=self.config.yolo,
+            add_dirs=self.config.add_dirs,
             mentioned=lambda entry: any(entry in text_of(message) for message in session.messages),
         )
         engine = Engine(
@@ -290,6 +316,8 @@ class Desk:
             max_steps=self.config.max_steps,
             facts=self._facts,
             context=lambda: compose.message_context(folder),
+            title_of=None if self.config.titles == "off" else words_title,
+            answered=self._entitle,
         )
         stored = len(session.messages) if opened.resumed else 0
         conversation = Conversation(
@@ -298,11 +326,44 @@ class Desk:
         conversation.approve = self._approve
         return conversation
 
+    def _enter_folder(self, opened: Opened) -> None:
+        """The folder that the session works in, with that folder's configuration."""
+        config, said = self._started_with, ""
+        if opened.resumed:
+            adopt = opened.adopts or config.stays
+            folder, said = working_folder(opened.session.metadata, config.folder, self._machine, adopt=adopt)
+            if folder != config.folder:
+                config = self._configure(folder)
+                if config.untrusted:
+                    self.say(f"Not trusted, so not used: {', '.join(config.untrusted)} in {folder}'s configuration.")
+        if said and said != self._said_of_folder:
+            self.say(said)
+        self._said_of_folder, self.config = said, config
+
     async def _provider_for_turn(self) -> Provider:
-        return (await self.choice()).provider
+        await self.titler.stop()
+        looking = self.look_at_project()
+        choice = await self.choice()
+        await looking.wait(_PROJECT_SECONDS)
+        return choice.provider
+
+    def look_at_project(self) -> Look:
+        """What the working folder is known by, looked up beside everything else, once."""
+        folder = self.config.folder
+        if folder not in self._projects:
+            self._projects[folder] = Look(folder, self.conversation.session.metadata.get("project"))
+        return self._projects[folder]
+
+    def _entitle(self) -> None:
+        """After a turn; the prompt does not wait for it."""
+        if self.config.titles == "model" and self._choice is not None:
+            self.titler.begin(self.conversation, self._choice.provider)
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"folder": str(self.config.folder), "machine": self._machine or None}
+        looked = self._projects.get(self.config.folder)
+        if looked is not None and looked.found:
+            facts["project"] = looked.found
         if self._choice is not None:
             provider = self._choice.provider
             facts |= {"provider": provider.name, "model": provider.model or None, "endpoint": self._choice.endpoint}

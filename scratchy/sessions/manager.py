@@ -70,9 +70,9 @@ class SessionManager:
         """True also for a session that cannot be read."""
         return self.store.exists(session_id)
 
-    def delete_session(self, session_id: str) -> bool:
-        """Move it to the trash, readable or not; False when there was none."""
-        entry = self.store.delete(session_id)
+    def delete_session(self, session_id: str, *, by: str = "") -> bool:
+        """Move it to the trash, readable or not; False when there was none. `by`: the session it is deleted from."""
+        entry = self.store.delete(session_id, by)
         self._seen.note_moved(session_id)
         return entry is not None
 
@@ -100,14 +100,15 @@ class SessionManager:
             created_at=local_time(header.created_at),
             last_activity=local_time(header.updated_at),
             metadata=header.metadata,
+            title=header.title,
         )
 
     def infos(self) -> list[SessionInfo]:
         """Every session, newest activity first, those that cannot be read included."""
         return self.store.list()
 
-    def rename(self, session_id: str, new_id: str) -> None:
-        self.store.rename(session_id, new_id)
+    def rename(self, session_id: str, new_id: str, *, reason: str = "renamed") -> None:
+        self.store.rename(session_id, new_id, reason=reason)
         self._seen.note_moved(session_id)
         self._seen.note_moved(new_id)
 
@@ -122,11 +123,12 @@ class SessionManager:
             raise SessionNotFoundError(named, f"The trash holds nothing of session '{named}'.")
         return found[0]
 
-    def restore(self, named: str) -> str:
-        """Bring back a trash entry, by its name or the newest of a session; returns the session's id."""
+    def restore(self, named: str, *, reason: str = "displaced") -> str:
+        """Bring back a trash entry, by its name or the newest of a session; returns the session's id. What stands in
+        its place goes to the trash with `reason`."""
         entry = self.in_trash(named)
         session_id = entry.session_id
-        restored = self.store.restore(entry.name)
+        restored = self.store.restore(entry.name, reason=reason)
         self._seen.note_moved(session_id)
         return restored
 
