@@ -87,7 +87,7 @@ def net_changes(messages: Iterable[Message]) -> Changes:
 
 def _joined(net: Net | None, change: FileChange) -> Net:
     before, after = change["before"], change["after"]
-    if net is None:
+    if net is None or (net.before == net.after != before and not net.broken):  # nothing of it was left
         return Net(change["path"], before, after, change["mode"])
     remade = net.remade or (before is None and net.after is None)
     return net._replace(after=after, broken=net.broken or before != net.after, remade=remade)
