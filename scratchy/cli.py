@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scratchy.starting import Start
 
 DONE, FAILED, USAGE, TRY_AGAIN, INTERRUPTED = 0, 1, 2, 75, 130
-BARE = {"-r": "--resume=", "--resume": "--resume=", "-p": "--print=", "--print": "--print="}
+BARE = {"-r": "--resume=", "--resume": "--resume=", "-p": "--print=", "--print": "--print=", "--fork": "--fork="}
 FORMATS = ("text", "json", "stream-json")
 
 app = typer.Typer(
@@ -108,7 +108,7 @@ def exit_code(error: Exception) -> int:
 
 
 def rewritten(arguments: list[str]) -> list[str]:
-    """A bare `-r` or `-p`, at the end or before another flag, takes its empty value: Typer cannot say that."""
+    """A bare `-r`, `-p` or `--fork`, at the end or before a flag, takes its empty value: Typer cannot say that."""
     pairs = zip(arguments, [*arguments[1:], "-"], strict=False)
     return [BARE[word] if word in BARE and following.startswith("-") else word for word, following in pairs]
 
@@ -131,6 +131,9 @@ def _version(wanted: bool) -> None:
 Session = Annotated[str | None, typer.Option("-s", "--session", metavar="ID", help="Open or create this session.")]
 Resume = Annotated[str | None, typer.Option("-r", "--resume", metavar="ID", help="Open this stored session.")]
 Continue = Annotated[bool, typer.Option("-c", "--continue", help="Open the last session of this folder.")]
+Fork = Annotated[str | None, typer.Option("--fork", metavar="ID", help="Go on in a copy of a stored session.")]
+Name = Annotated[str | None, typer.Option("-n", "--name", metavar="TITLE", help="The session's title.")]
+AddDir = Annotated[list[str] | None, typer.Option("--add-dir", metavar="DIR", help="Another folder to read unasked.")]
 Print = Annotated[str | None, typer.Option("-p", "--print", metavar="TEXT", help="Answer once and exit.")]
 Format = Annotated[str, typer.Option("--output-format", metavar="FORMAT", help="With -p: text, json, stream-json.")]
 Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help=f"One of {', '.join(PROVIDERS)}.")]
@@ -151,6 +154,8 @@ def start(  # noqa: PLR0913 - one parameter a flag
     session: Session = None,
     resume: Resume = None,
     proceed: Continue = False,
+    fork: Fork = None,
+    name: Name = None,
     prompt: Print = None,
     output_format: Format = "text",
     provider: Provider = None,
@@ -161,6 +166,7 @@ def start(  # noqa: PLR0913 - one parameter a flag
     no_session: NoSession = False,
     sessions_dir: SessionsDir = None,
     cwd: Cwd = None,
+    add_dir: AddDir = None,
     plain: Plain = False,
     verbose: Verbose = False,
     version: Version = False,
@@ -175,17 +181,15 @@ def start(  # noqa: PLR0913 - one parameter a flag
     if context.invoked_subcommand is not None:
         context.obj = flags
         return DONE
-    flags["system"] = _text_or_file(system)
+    flags |= {"system": _text_or_file(system), "add_dirs": _added(add_dir)}
     if output_format not in FORMATS:
         raise ConfigError(f"--output-format is '{output_format}'; it must be one of {', '.join(FORMATS)}.")
     _change_folder(cwd, flags)
     config = load_config(flags)
     if verbose:
-        from scratchy.config import user_dir
-        from scratchy.logs import log_to
-
-        print(f"Debug log: {log_to(user_dir('state'))}", file=sys.stderr)
-    wanted = _wanted(config, session, resume, proceed, no_session)
+        _begin_log()
+    which = {"session": session, "resume": resume, "proceed": proceed, "fork": fork}
+    wanted = _wanted(config, which, flags, prompt is not None, no_session=no_session, title=name)
     if prompt is not None:
         from scratchy.terminal import oneshot
 
@@ -193,19 +197,41 @@ def start(  # noqa: PLR0913 - one parameter a flag
     return _talk(wanted)
 
 
-def _wanted(config: "Config", session: str | None, resume: str | None, proceed: bool, no_session: bool) -> "Start":
+def _begin_log() -> None:
+    from scratchy.config import user_dir
+    from scratchy.logs import log_to
+
+    print(f"Debug log: {log_to(user_dir('state'))}", file=sys.stderr)
+
+
+def _wanted(config: "Config", which: dict[str, Any], flags: dict[str, Any], once: bool, **more: Any) -> "Start":
     from scratchy.starting import Start
 
-    if sum(value is not None for value in (session, resume, proceed or None)) > 1:
+    if sum(which[name] not in (None, False) for name in ("session", "resume", "proceed")) > 1:
         raise ConfigError("--session, --resume and --continue say different things; give one of them.")
-    if resume == "":
-        raise ConfigError("--resume needs an id. `scratchy session list` shows them.")
+    if which["fork"] and (which["resume"] is not None or which["proceed"]):
+        raise ConfigError("--fork with an id says what to copy; --resume and --continue say it too. Give one of them.")
     check_providers(config)  # an unknown one is refused before anything starts
-    return Start(config, session=session, resume=resume, proceed=proceed, no_session=no_session)
+    if which["resume"] == "":
+        from scratchy.shell.picking import pick
+
+        linear = once or _is_linear(config)
+        which["resume"] = pick(config, linear=linear, ask=not once and _on_terminal())
+        if which["resume"] is None:
+            raise typer.Exit
+    return Start(config, load=lambda folder, ask: load_config(flags, folder, ask=ask), **which, **more)
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _is_linear(config: "Config") -> bool:
+    return config.plain or os.environ.get("TERM") == "dumb" or not _on_terminal()
 
 
 def _talk(wanted: "Start") -> int:
-    if wanted.config.plain or os.environ.get("TERM") == "dumb" or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if _is_linear(wanted.config):
         from scratchy.terminal import plain
 
         return plain.run(wanted.boot())
@@ -216,6 +242,7 @@ def _talk(wanted: "Start") -> int:
 
 def _change_folder(cwd: str | None, flags: dict[str, Any]) -> None:
     """`--cwd`; folders in the other flags mean what they meant in the shell."""
+    flags["stays"] = cwd is not None or None
     if cwd is None:
         return
     if flags["sessions_dir"] is not None:
@@ -226,11 +253,19 @@ def _change_folder(cwd: str | None, flags: dict[str, Any]) -> None:
         raise ConfigError(f"--cwd {cwd}: {error.strerror}.") from error
 
 
-def load_config(flags: dict[str, Any]) -> "Config":
-    """The configuration; a project's file that wants more than is free is shown and asked about once."""
+def _added(folders: list[str] | None) -> tuple[Path, ...] | None:
+    for folder in folders or ():
+        if not os.path.isdir(os.path.expanduser(folder)):
+            raise ConfigError(f"--add-dir {folder}: there is no such folder.")
+    return tuple(Path(os.path.abspath(os.path.expanduser(folder))) for folder in folders or ()) or None
+
+
+def load_config(flags: dict[str, Any], of: Path | None = None, *, ask: bool = True) -> "Config":
+    """The configuration of a folder (None: this one); a project's file that wants more than is free is shown and asked
+    about once, unless nothing may be asked any more."""
     from scratchy import config
 
-    folder = here()
+    folder = of or here()
     if not config.project_file(folder).exists():
         return config.load(flags, folder=folder)
     from scratchy.permissions import Trust
@@ -239,12 +274,12 @@ def load_config(flags: dict[str, Any]) -> "Config":
     path = config.project_file(folder)
     shown = path.read_bytes()  # what is trusted is what was shown, whatever comes into the file meanwhile
     loaded = config.load(flags, folder=folder, trusted=trust.trusted)
-    if loaded.untrusted and sys.stdin.isatty():
+    if loaded.untrusted and ask and sys.stdin.isatty():
         print(f"{path} wants to set:", *(f"  {key} = {value!r}" for key, value in loaded.untrusted.items()), sep="\n")
         if input("Trust this file? It is asked once for this content (y/N): ").strip().lower() == "y":
             trust.trust(path, shown)
             return config.load(flags, folder=folder, trusted=trust.trusted)
-    elif loaded.untrusted:
+    elif loaded.untrusted and ask:
         print(f"Not trusted, so not used: {', '.join(loaded.untrusted)} in {path}", file=sys.stderr)
     return loaded
 

@@ -23,12 +23,13 @@ FREE_IN_PROJECT = ("model", "instructions")
 KEYS = ("provider", "model", "base_url", "sessions_dir", "system", "instructions", "plain")
 LARGEST = 1_000_000  # bytes of a configuration file
 LOG_LEVELS = ("debug", "info", "warning", "error")
+TITLES = ("model", "words", "off")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 class Config(NamedTuple):
     """`sources` tells where each set value came from ("flag", a variable's name, a file's path); `files` holds what
-    files and environment set, also where a flag won."""
+    files and environment set, also where a flag won. `stays`: every session works in `folder` (--cwd was given)."""
 
     folder: Path
     sessions_dir: Path
@@ -41,6 +42,9 @@ class Config(NamedTuple):
     yolo: bool = False
     verbose: bool = False
     max_steps: int = 50
+    titles: str = "model"
+    add_dirs: tuple[Path, ...] = ()
+    stays: bool = False
     sources: Mapping[str, str] = {}
     files: Mapping[str, Any] = {}
     notices: tuple[str, ...] = ()
@@ -104,6 +108,14 @@ def machine_id() -> str:
     except OSError:
         return ""
     return made
+
+
+def titles_wanted(environ: Mapping[str, str] = os.environ) -> str:
+    """SCRATCHY_TITLES: who titles a new session. Raises: ConfigError for a value that it cannot have."""
+    wanted = environ.get("SCRATCHY_TITLES") or TITLES[0]
+    if wanted.lower() not in TITLES:
+        raise ConfigError(f"SCRATCHY_TITLES is '{wanted}'; it must be one of {', '.join(TITLES)}.")
+    return wanted.lower()
 
 
 def project_file(folder: Path) -> Path:
@@ -187,6 +199,8 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
     if plain.lower() not in TRUE + FALSE:
         raise ConfigError(f"SCRATCHY_PLAIN is '{plain}'; it must be 1 or 0.")
     found: dict[str, tuple[str, Any]] = {}
+    if environ.get("SCRATCHY_TITLES"):
+        found["titles"] = "SCRATCHY_TITLES", titles_wanted(environ)
     if plain:
         found["plain"] = "SCRATCHY_PLAIN", plain.lower() in TRUE
     if named := environ.get("SCRATCHY_SESSIONS_DIR"):

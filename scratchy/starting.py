@@ -9,12 +9,14 @@ import shutil
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scratchy import compose
 from scratchy.config import Config, machine_id, user_dir
 from scratchy.core.errors import ConfigError, SessionCorruptedError, SessionLockedError
 from scratchy.sessions.opening import Opened, made_id, open_session
+from scratchy.sessions.project import last_of, working_folder
 from scratchy.terminal.boot import Boot
 
 if TYPE_CHECKING:
@@ -25,12 +27,27 @@ DEFAULT = "default"
 
 
 class Start:
-    """What the flags ask for. `session`: open or create; `resume`: open; `proceed`: this folder's last."""
+    """What the flags ask for. `session`: open or create; `resume`: open; `proceed`: this folder's last; `fork`: a copy
+    of that one, empty: of the one that another flag names; `title`: the session's from now on. `load` makes the
+    configuration of a folder; its second argument: whether it may ask."""
 
     def __init__(
-        self, config: Config, *, session: str | None, resume: str | None, proceed: bool, no_session: bool
+        self,
+        config: Config,
+        *,
+        load: Callable[[Path, bool], Config],
+        session: str | None,
+        resume: str | None,
+        proceed: bool,
+        no_session: bool,
+        fork: str | None = None,
+        title: str | None = None,
     ) -> None:
         self.config = config
+        self.fork = fork
+        self.title = title
+        self._load = load
+        self._configs: dict[Path, Config] = {}
         self.session = session
         self.resume = resume
         self.proceed = proceed
@@ -43,30 +60,51 @@ class Start:
         """The session, and what to say about it. A named one that is held or damaged raises; else a new one is made.
         `once`: for one answer, in a new session unless one is named; that of `--continue` is not replaced then."""
         said = [*self.config.notices]
+        if self.fork is not None:
+            return self._forked(self.fork), said
         if self.resume is not None:
             return open_session(self.store, self.resume, create=False), said
         if self.session is not None:
             return open_session(self.store, self.session), said
-        wanted = made_id(self.store) if once or self.proceed else DEFAULT
+        wanted, moved = made_id(self.store) if once or self.proceed else DEFAULT, ""
         if self.proceed:
-            last = self._last_of_this_folder()
-            if last is None:
-                said.append("No session of this folder yet: a new one.")
-            wanted = last or wanted
+            last, moved = last_of(self.store.list(), self.config.folder, machine_id)
+            said += [moved] if moved else [] if last else ["No session of this folder yet: a new one."]
+            wanted = last.session_id if last else wanted
         try:
-            return open_session(self.store, wanted), said
+            opened = open_session(self.store, wanted)
+            opened.adopts = wanted == DEFAULT  # nobody named it: it works where the program is started
+            if moved:
+                opened.session.metadata["folder"] = str(self.config.folder)
+            return opened, said
         except (SessionLockedError, SessionCorruptedError, PermissionError) as error:
             if once:
                 raise
             said.append(f"{_sentence(error)} A new session is used instead.")
             return open_session(self.store, made_id(self.store)), said
 
+    def _forked(self, source: str) -> Opened:
+        """Opens a copy; what it is a copy of is only read, whoever holds it. Beside an id --session names the copy."""
+        new_id = self.session if source else None
+        source = source or self.resume or self.session or ""
+        if not source:
+            last, _ = last_of(self.store.list(), self.config.folder, machine_id)
+            if last is None:
+                raise ConfigError("No session of this folder to fork. Name one: --fork ID.")
+            source = last.session_id
+        branches = import_module("scratchy.sessions.branches")
+        return open_session(self.store, branches.fork_session(self.store, source, new_id), create=False)
+
     def boot(self, *, once: bool = False, announce: bool = False) -> Boot:
         """What the terminal starts with. `once`: for one answer. `announce`: look for the model in the background and
         say which it is."""
         opened, said = self.open(once=once)
+        self._ask_for(opened)
         session_id = opened.session.session_id
-        if opened.resumed:
+        if self.fork is not None:
+            parent = opened.session.metadata["parent"]["id"]
+            said.append(f"Forked session: '{session_id}' ({opened.count} messages) from '{parent}'")
+        elif opened.resumed:
             said.append(f"Resuming session: '{session_id}' ({opened.count} messages)")
         elif not once:
             said.append(f"Started new session: '{session_id}'")
@@ -80,7 +118,7 @@ class Start:
             said.append("Nothing of this session is kept on disk (--no-session).")
 
         async def make_desk(say: Callable[[str], None]) -> "Desk":
-            desk = await self.desk(opened, say)
+            desk = await self.desk(opened, say, once=once)
             if announce:
                 desk.announce_in_background()
             return desk
@@ -94,13 +132,31 @@ class Start:
             resume_line=self.resume_line,
         )
 
-    async def desk(self, opened: Opened, say: Callable[[str], None]) -> "Desk":
+    async def desk(self, opened: Opened, say: Callable[[str], None], *, once: bool = False) -> "Desk":
         """The desk over an open session; its rooms are loaded now, when the prompt stands."""
         desk = import_module("scratchy.sessions.desk")
-        manager = import_module("scratchy.sessions.manager")
-        made = desk.Desk(manager.SessionManager(store=self.store), self.config, opened, machine=machine_id(), say=say)
-        await made.settle()
+        sessions = import_module("scratchy.sessions.manager").SessionManager(store=self.store)
+        made = desk.Desk(
+            sessions,
+            _titled_by_words(self.config) if once else self.config,
+            opened,
+            machine=machine_id(),
+            say=say,
+            configure=self._config_of,
+        )
+        await made.settle(self.title)
         return made
+
+    def _config_of(self, folder: Path) -> Config:
+        return self._configs.get(folder) or self._load(folder, False)
+
+    def _ask_for(self, opened: Opened) -> None:
+        """A session that works in another folder has that folder's configuration: what it needs is asked for now."""
+        if opened.resumed and opened.session.metadata.get("folder") not in (None, str(self.config.folder)):
+            adopt = opened.adopts or self.config.stays
+            folder, _ = working_folder(opened.session.metadata, self.config.folder, machine_id(), adopt=adopt)
+            if folder != self.config.folder:
+                self._configs[folder] = self._load(folder, True)
 
     def resume_line(self, session_id: str) -> str:
         """The shell line that goes on with this session; empty when nothing of it is kept."""
@@ -112,10 +168,10 @@ class Start:
                 words += [f"--{key.replace('_', '-')}", str(getattr(self.config, key))]
         return shlex.join([*words, f"--session={session_id}"])
 
-    def _last_of_this_folder(self) -> str | None:
-        here = str(self.config.folder)
-        infos = (info for info in self.store.list() if info.header is not None and not info.foreign)
-        return next((i.session_id for i in infos if i.header and i.header.metadata.get("folder") == here), None)
+
+def _titled_by_words(config: Config) -> Config:
+    """One answer asks the model once."""
+    return config._replace(titles="words") if config.titles == "model" else config
 
 
 def _program() -> list[str]:

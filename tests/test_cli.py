@@ -45,8 +45,9 @@ def test_help_lists_every_flag_that_ships_and_no_other(home):
     assert flags == {
         "--session", "--resume", "--continue", "--print", "--output-format", "--provider", "--model", "--base-url",
         "--system", "--yolo", "--no-session", "--sessions-dir", "--cwd", "--plain", "--verbose", "--version", "--help",
+        "--fork", "--name", "--add-dir",
     }  # fmt: skip
-    assert {"-s", "-r", "-c", "-p", "-m", "-y", "-V", "-h"} <= set(re.findall(r"(?<![\w-])-[a-zA-Z](?!\w)", shown))
+    assert {"-s", "-r", "-c", "-p", "-m", "-y", "-V", "-h", "-n"} <= set(re.findall(r"(?<![\w-])-[a-zA-Z](?!\w)", shown))
     assert home.run("-h").stdout == shown and home.run("session", "--help").returncode == 0
 
 

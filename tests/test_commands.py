@@ -12,6 +12,7 @@ from sessionbench import answer, calling, desk_in, run, script, take, texts, use
 
 from scratchy import MemoryStore, SessionManager
 from scratchy.commands.dispatch import command_names, dispatch
+from scratchy.commands.listing import pickable
 from scratchy.commands.rows import age
 from scratchy.commands.talk import around
 
@@ -103,12 +104,41 @@ def test_resume_refuses_what_is_not_there_and_keeps_the_current_one(window):
     assert window.texts[-2:] == ["More", "Yes"]
 
 
-def test_resume_alone_shows_the_newest_ten_and_how_to_name_one(window):
-    assert "No sessions" in window.type("/resume")
-    for number in range(12):
+def test_resume_alone_asks_to_pick_one_and_a_line_shows_the_newest(window):
+    def shown() -> str:
+        assert run(dispatch(window.desk, "/resume")).pick
+        return "\n".join(pickable(window.sm, str(window.folder)))
+
+    assert "No sessions" in shown()
+    for number in range(22):
         window.sm.save_session(f"s{number:02}", [user("x")])
-    shown = window.type("/resume")
-    assert shown.count("messages") == 10 and "s11" in shown and "s01" not in shown and "/resume ID" in shown
+        os.utime(window.sm.store.folder + f"/s{number:02}_chat.toon", (number, number))
+    assert shown().count("messages") == 20 and "  1. s21" in shown() and "s01" not in shown()
+    assert "/sessions" in shown() and shown().endswith("Type `/resume ID` to open one.")
+
+
+def test_resume_of_an_unknown_id_names_near_ones_and_opens_none(window):
+    for name in ("parser", "painter", "project x"):
+        window.sm.save_session(name, [user("x")])
+    with window.sm.opened("project x") as writer:
+        writer.edit(title="Fix the lexer")
+    said = window.type("/resume proj")
+    assert said == "Session 'proj' not found. One begins so: 'project x' (Fix the lexer); `/resume project x` opens it."
+    assert window.type("/resume fix THE") == said.replace("proj'", "fix THE'", 1)
+    assert window.type("/resume pa").endswith("not found. Did you mean 'painter', 'parser'?")
+    assert window.type("/resume parsre").endswith("Did you mean 'parser'?")
+    assert window.type("/resume nothing like it") == "Session 'nothing like it' not found."
+    assert window.id == "default"
+
+
+def test_sessions_shows_fifty_and_how_many_more_with_title_tags_and_folder(window):
+    for number in range(60):
+        window.sm.save_session(f"s{number:02}", [user("x")])
+    with window.sm.opened("s30") as writer:
+        writer.edit(title="Fix \x1b[31mthe\u202e lexer", metadata={"tags": ["one", 2], "folder": "/elsewhere"})
+    lines = window.type("/sessions").split("\n")
+    assert len(lines) == 51 and lines[-1].startswith("… and 10 more")
+    assert "  s30  1 messages, just now  Fix the lexer  #one  (in /elsewhere)" in lines
 
 
 def test_a_session_opened_here_and_empty_can_be_come_back_to(window):

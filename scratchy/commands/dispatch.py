@@ -5,7 +5,7 @@ Not here: the commands themselves (a file a theme beside this one), how an outco
 
 import difflib
 
-from scratchy.commands import branches, doctor, moving, naming, sessions, talk
+from scratchy.commands import branches, doctor, moving, naming, search, sessions, talk
 from scratchy.commands.outcome import Entry, Outcome
 from scratchy.core.errors import ScratchyError
 from scratchy.sessions.desk import Desk
@@ -39,6 +39,7 @@ COMMANDS = (
     Entry("delete", sessions.delete, (), "[id]", removes=True),
     Entry("trash", sessions.trash, reads=True),
     Entry("restore", sessions.restore, (), "[id]"),
+    Entry("search", search.search, (), "TEXT", reads=True),
     Entry("history", talk.history, (), "[n] [before N]", reads=True),
     Entry("model", talk.model, (), "[name]"),
     Entry("tools", talk.tools, reads=True),

@@ -15,6 +15,9 @@ from scratchy.compose.providers import list_models as list_models
 from scratchy.compose.providers import open_provider as open_provider
 from scratchy.compose.providers import provider_url as provider_url
 from scratchy.compose.providers import wrap_provider as wrap_provider
+from scratchy.compose.searching import forget_index as forget_index
+from scratchy.compose.searching import open_index as open_index
+from scratchy.compose.searching import warm_index as warm_index
 from scratchy.compose.stores import as_stored as as_stored
 from scratchy.compose.stores import export as export
 from scratchy.compose.stores import open_folder as open_folder
@@ -27,3 +30,4 @@ from scratchy.compose.tools import system_message as system_message
 from scratchy.compose.tools import tool_from_function as tool_from_function
 from scratchy.compose.tools import tool_from_schema as tool_from_schema
 from scratchy.config import Config as Config
+from scratchy.system import birth_time as birth_time

@@ -1,6 +1,6 @@
 """Toolsets, and what the model is told about itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,20 +8,23 @@ if TYPE_CHECKING:
     from scratchy.config import Config
     from scratchy.core.ports import Tool
     from scratchy.scratchpad import Scratchpad
+    from scratchy.tools.sessions import Recall
     from scratchy.tools.toolset import Tools
 
 
 def open_tools(
     folder: Path, scratchpad: "Scratchpad | None", *, yolo: bool = False,
-    mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True,
+    mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True, add_dirs: Sequence[Path] = (),
+    recall: "Recall | None" = None,
 ) -> "Tools":  # fmt: skip
-    """A toolset over `folder`; `mentioned` tells whether a scratchpad id occurs in the session's messages."""
+    """A toolset over `folder` and `add_dirs`; `mentioned` tells whether a scratchpad id occurs in the session's messages;
+    `recall` finds what was said in other sessions."""
     from scratchy.permissions import Permissions
     from scratchy.tools.builtin import default_tools
     from scratchy.tools.toolset import Tools
 
-    permissions = Permissions(folder, (), yolo)
-    tools = default_tools(permissions, scratchpad, mentioned) if with_defaults else []
+    permissions = Permissions(folder, add_dirs, yolo)
+    tools = default_tools(permissions, scratchpad, mentioned, recall) if with_defaults else []
     return Tools(tools, permissions=permissions, scratchpad=scratchpad)
 
 

@@ -13,7 +13,7 @@ INTERRUPTED = "interrupted; it may have run"
 
 
 class AgentSession:
-    """One conversation: `session_id`, `messages` (the transcript; may be read, changed and assigned), `metadata`.
+    """One conversation: `session_id`, `messages` (the transcript; may be read, changed and assigned), `metadata`, `title`.
 
     `created_at` and `last_activity` are naive local datetimes. `context_start` is the index of the first message that
     requests still send, after one was too long.
@@ -27,6 +27,7 @@ class AgentSession:
         created_at: datetime | None = None,
         last_activity: datetime | None = None,
         metadata: Mapping[str, Any] | None = None,
+        title: str | None = None,
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self.session_id = session_id
@@ -34,6 +35,7 @@ class AgentSession:
         self.created_at = created_at or clock()
         self.last_activity = last_activity or self.created_at
         self.metadata: dict[str, Any] = dict(metadata or {})
+        self.title = title
         self.context_start = 0
         self._clock = clock
 

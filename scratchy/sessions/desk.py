@@ -26,6 +26,7 @@ from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
 from scratchy.sessions.project import Look, working_folder
+from scratchy.sessions.searching import ProjectRecall, Searching
 from scratchy.sessions.titles import Titler, one_line, words_title
 from scratchy.sessions.worker import finished
 
@@ -55,6 +56,7 @@ class Desk:
         self._projects: dict[Path, Look] = {}
         self.say = say
         self.scratchpad: Scratchpad = compose.open_scratchpad(manager.store)
+        self.searching = Searching(manager.store)
         self._machine = machine
         self._choice: Choice | None = None
         self._previous: Choice | None = None
@@ -128,6 +130,7 @@ class Desk:
 
     def announce_in_background(self) -> None:
         self.look_at_project()
+        self.searching.warm()
         self._announcing = asyncio.ensure_future(self.announce())
 
     async def choice(self) -> Choice:
@@ -275,6 +278,7 @@ class Desk:
         if self._announcing is not None:
             self._announcing.cancel()
             await asyncio.wait([self._announcing])
+        await self.searching.close()
         await self.conversation.close()
         await self._let_go_of_provider()
 
@@ -308,6 +312,7 @@ class Desk:
             yolo=self.config.yolo,
             add_dirs=self.config.add_dirs,
             mentioned=lambda entry: any(entry in text_of(message) for message in session.messages),
+            recall=ProjectRecall(self.manager.store, session.session_id, self._facts),
         )
         engine = Engine(
             self._provider_for_turn,

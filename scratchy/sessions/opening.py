@@ -22,7 +22,8 @@ TAIL = 50  # messages that a resume reads; the rest waits for the first turn
 
 class Opened:
     """`writer` holds the lock; None where nothing can be written now, and `read_only` says why. `first` is the
-    transcript's index of `session.messages[0]`; `resumed`: it was stored."""
+    transcript's index of `session.messages[0]`; `resumed`: it was stored; `adopts`: from now on it works in today's
+    folder, wherever it worked before."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Opened:
         resumed: bool,
         read_only: OSError | None = None,
     ) -> None:
+        self.adopts = False
         self.session = session
         self.writer = writer
         self.first = first
@@ -75,6 +77,7 @@ def open_session(store: "Store", session_id: str, *, create: bool = True) -> Ope
         created_at=local_time(header.created_at),
         last_activity=local_time(header.updated_at),
         metadata=header.metadata,
+        title=header.title,
     )
     return Opened(session, writer, first, resumed, read_only)
 
