@@ -1,17 +1,27 @@
 """Slash commands that choose, name and remove sessions. Not here: what is said in one (talk.py)."""
 
+import asyncio
+
 from scratchy.commands.outcome import Outcome
 from scratchy.commands.rows import session_line, size_text, when_text
+from scratchy.core.errors import SessionNotFoundError
 from scratchy.sessions.desk import Desk
+from scratchy.sessions.finding import near_ones
+
+LISTED = 50
+"""Sessions that `/sessions` shows."""
 
 
 async def sessions(desk: Desk, argument: str) -> Outcome:
-    """List all sessions, newest activity first."""
-    infos = desk.manager.infos()
+    """List the sessions, newest activity first."""
+    infos = await asyncio.to_thread(desk.manager.infos)
     if not infos:
         return Outcome(f"No sessions in {desk.place} yet.")
-    current = desk.conversation.session_id
-    return Outcome("\n".join(session_line(info, current=info.session_id == current) for info in infos))
+    current, folder = desk.conversation.session_id, str(desk.config.folder)
+    lines = [session_line(info, current=info.session_id == current, folder=folder) for info in infos[:LISTED]]
+    more = len(infos) - LISTED
+    rest = [f"… and {more:,} more: `/resume` filters them, `scratchy session list` has them all."] if more > 0 else []
+    return Outcome("\n".join(lines + rest))
 
 
 async def new(desk: Desk, argument: str) -> Outcome:
@@ -21,12 +31,14 @@ async def new(desk: Desk, argument: str) -> Outcome:
 
 
 async def resume(desk: Desk, argument: str) -> Outcome:
-    """Go on with a stored session; without an id, show the newest ten."""
+    """Go on with a stored session; without an id, pick one."""
     if not argument:
-        newest = desk.manager.infos()[:10]
-        lines = [session_line(info) for info in newest]
-        return Outcome("\n".join([*lines, "Type `/resume ID` to open one."]) if lines else "No sessions to resume yet.")
-    await desk.resume(argument)
+        return Outcome(pick=True)
+    try:
+        await desk.resume(argument)
+    except SessionNotFoundError as error:
+        infos = await asyncio.to_thread(desk.manager.infos)
+        return Outcome(f"{error} {near_ones(argument, infos)}".strip())
     return Outcome(f"Resumed session: '{argument}' ({desk.conversation.count} messages)", switched=True)
 
 

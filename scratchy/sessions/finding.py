@@ -1,42 +1,41 @@
 """Finding a session among many: rows as their headers are read, kept by words and by folder.
 
-`read`, `look` and `said` read files: for a worker thread. `rows` and the rest only look at what was read.
+`read`, `looks` and `said` read files: for a worker thread. `rows` and the rest only look at what was read.
 Not here: how a row looks (the faces), what was said in a session (the search index).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import difflib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from scratchy.core.errors import ScratchyError
 from scratchy.core.messages import Message, text_of
 from scratchy.core.ports import Store
 from scratchy.core.stored import Header, SessionInfo
+from scratchy.core.text import reveal
+from scratchy.sessions.naming import tags_in
+from scratchy.sessions.project import identity, is_here, is_same
 from scratchy.sessions.times import utc_stamp
 
 SAID = 6
 """Messages of a preview."""
 _FIRST = 6  # messages from the start, among which the person's first words are looked for
+_NEAR = 3
 _SHOWN = 300  # characters of a message that a row may show
 
 
 class Look(NamedTuple):
-    """What a row shows beside its header: the person's first words, the last words of all, who else has it open."""
+    """What a row shows beside its header: the person's first words, the last words of all, who else has it open, and
+    `kin` where its folder is another one of this project: `clone`, `worktree`; `moved`: it was this folder."""
 
     first: str = ""
     last: str = ""
     holder: int | None = None
-
-
-class Hit(NamedTuple):
-    """A row, and the passage in its messages where the words were found; empty when its header has them."""
-
-    info: SessionInfo
-    passage: str = ""
-
-
-Search = Callable[[str], Sequence[Hit]]
+    kin: str = ""
 
 
 class Finder:
@@ -45,7 +44,9 @@ class Finder:
 
     def __init__(self, store: Store, folder: str) -> None:
         self._store = store
-        self._folder = folder
+        self._folder = os.path.realpath(folder)
+        self._today: dict[str, Any] | None = None
+        self._paths: dict[str, bool] = {}  # stored folders: whether one is this folder
         self._source: Iterator[SessionInfo] | None = None
         self._rows: list[tuple[str, bool, SessionInfo]] = []  # what words are looked for in, of this folder, the row
         self.near = 0
@@ -56,7 +57,11 @@ class Finder:
         return len(self._rows)
 
     def is_near(self, info: SessionInfo) -> bool:
-        return folder_of(info.header) == self._folder
+        """Whether it was held in this folder, under whatever path."""
+        path = folder_of(info.header)
+        if path not in self._paths:
+            self._paths[path] = bool(path) and is_here(path, self._folder)
+        return self._paths[path]
 
     def read(self, count: int) -> None:
         """The next rows, at most so many, newest first. Raises: OSError when the folder cannot be read."""
@@ -66,8 +71,39 @@ class Finder:
         self._rows += fresh
         self.near += sum(near for _, near, _ in fresh)
         if len(fresh) < count and not self.whole:
-            self._rows = sorted(self._rows, key=lambda row: _activity(row[2]), reverse=True)
+            self._find_moved()
+            self._rows = sorted(
+                ((searched, self.is_near(info), info) for searched, _, info in self._rows),
+                key=lambda row: _activity(row[2]),
+                reverse=True,
+            )
+            self.near = sum(near for _, near, _ in self._rows)
             self.whole = True
+
+    def _find_moved(self) -> None:
+        """Stored paths that are gone may be this folder by another name."""
+        for _, near, info in self._rows:
+            path = folder_of(info.header)
+            if path and not near and not self._paths[path] and not os.path.lexists(path):
+                self._paths[path] = is_same(_project(info), self._project())
+
+    def _project(self) -> dict[str, Any]:
+        if self._today is None:
+            self._today = identity(Path(self._folder))
+        return self._today
+
+    def _kin(self, info: SessionInfo) -> str:
+        path = folder_of(info.header)
+        if not path or path == self._folder:
+            return ""
+        if self.is_near(info):
+            return "" if os.path.lexists(path) else "moved"
+        if f"{os.sep}.git{os.sep}worktrees{os.sep}" in (link := _git_link(path) + _git_link(self._folder)):
+            main = [os.path.join(folder, ".git") + os.sep for folder in (path, self._folder)]
+            if link.startswith(tuple(main)):
+                return "worktree"
+        root = _project(info).get("root")
+        return "clone" if root and root == self._project().get("root") else ""
 
     def rows(self, text: str, *, everywhere: bool) -> list[SessionInfo]:
         """Those whose id, title, tags or folder have all words of `text`, whatever the case; newest first."""
@@ -92,8 +128,11 @@ class Finder:
         info = info._replace(session_id=new_id or session_id, header=header, count=count)
         self._rows[at] = (_searched(info), self.is_near(info), info)
 
-    def look(self, info: SessionInfo) -> Look:
-        """From the file's two ends; what cannot be read is empty."""
+    def looks(self, infos: Iterable[SessionInfo]) -> dict[str, Look]:
+        """By id, from the files' two ends; what cannot be read is empty."""
+        return {info.session_id: self._look(info) for info in infos}
+
+    def _look(self, info: SessionInfo) -> Look:
         if info.header is None or info.foreign:
             return Look()
         try:
@@ -101,7 +140,7 @@ class Finder:
             first = next((message for message in beginning if message.get("role") == "user"), None)
             last = self._store.tail(info.session_id, 2)[1]
             spoken = next((text for message in reversed(last) if (text := _words(message))), "")
-            return Look(_words(first), spoken, self._store.holder(info.session_id))
+            return Look(_words(first), spoken, self._store.holder(info.session_id), self._kin(info))
         except (ScratchyError, ValueError, OSError):
             return Look()
 
@@ -110,9 +149,24 @@ class Finder:
         return self._store.tail(info.session_id, count)[1]
 
 
-def tags_of(header: Header | None) -> list[str]:
-    tags: Any = header.metadata.get("tags") if header is not None else None
-    return [tag for tag in cast("list[Any]", tags) if isinstance(tag, str)] if isinstance(tags, list) else []
+def near_ones(wanted: str, infos: Sequence[SessionInfo], how: str = "`/resume {}`") -> str:
+    """What a person may have meant who named a session that is none, as a sentence; "" when nothing is near."""
+    told = {info.session_id: (info.header.title or "") if info.header is not None else "" for info in infos}
+    begins = [
+        one
+        for one, title in told.items()
+        if one.casefold().startswith(wanted.casefold()) or title.casefold().startswith(wanted.casefold())
+    ]
+    if len(begins) == 1:
+        title = f" ({reveal(told[begins[0]])})" if told[begins[0]] else ""
+        return f"One begins so: '{reveal(begins[0])}'{title}; {how.format(begins[0])} opens it."
+    near = begins[:_NEAR] or difflib.get_close_matches(wanted, told, n=_NEAR, cutoff=0.6)
+    titles = {title.casefold(): one for one, title in told.items() if title}
+    near = near or [
+        titles[title] for title in difflib.get_close_matches(wanted.casefold(), titles, n=_NEAR, cutoff=0.6)
+    ]
+    named = ", ".join(f"'{reveal(one)}'" for one in near)
+    return f"Did you mean {named}?" if near else ""
 
 
 def folder_of(header: Header | None) -> str:
@@ -123,6 +177,20 @@ def model_of(header: Header | None) -> str:
     return _text(header.metadata if header is not None else {}, "model")
 
 
+def _project(info: SessionInfo) -> Mapping[str, Any]:
+    project: Any = info.header.metadata.get("project") if info.header is not None else None
+    return cast("dict[str, Any]", project) if isinstance(project, dict) else {}
+
+
+def _git_link(folder: str) -> str:
+    """Where the `.git` file of a worktree leads; empty for any other folder."""
+    try:
+        text = Path(folder, ".git").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.removeprefix("gitdir:").strip() if text.startswith("gitdir:") else ""
+
+
 def _text(metadata: Mapping[str, Any], key: str) -> str:
     value = metadata.get(key)
     return value if isinstance(value, str) else ""
@@ -130,8 +198,8 @@ def _text(metadata: Mapping[str, Any], key: str) -> str:
 
 def _searched(info: SessionInfo) -> str:
     header = info.header
-    title = header.title or "" if header is not None else ""
-    return "\n".join((info.session_id, title, *tags_of(header), folder_of(header))).casefold()
+    title, tags = (header.title or "", tags_in(header.metadata)) if header is not None else ("", [])
+    return "\n".join((info.session_id, title, *tags, folder_of(header))).casefold()
 
 
 def _words(message: Message | None) -> str:

@@ -40,10 +40,8 @@ _AFTERWARDS = 0.4  # seconds after a y in which an Enter belongs to it
 class Source(Protocol):
     """The rows of a menu, of any type. All text that comes out of here is harmless to a terminal."""
 
-    @property
-    def title(self) -> str: ...
-    @property
-    def hint(self) -> str:
+    def title(self, width: int) -> str: ...
+    def hint(self, width: int) -> str:
         """The keys, while there is nothing else to say."""
         ...
 
@@ -214,10 +212,13 @@ class Menu:
                 Window(control, height=1), Condition(lambda: get_app().layout.has_focus(control))
             )
 
-        title = FormattedTextControl(lambda: [("class:dim", clip(self.source.title, self._space()[0]))])
+        def title() -> StyleAndTextTuples:
+            width, _ = self._space()
+            return [("class:dim", clip(self.source.title(width), width))]
+
         return HSplit(
             [
-                Window(title, height=1),
+                Window(FormattedTextControl(title), height=1),
                 at_top(self._filter_control),
                 at_top(self._entry_control),
                 at_top(self._question),
@@ -235,11 +236,14 @@ class Menu:
     def body(self, width: int, height: int) -> list[Row]:
         """Rows, what is said about the marked one, the pane, the keys: at most `height` lines of `width` cells."""
         rows, marked = self.source.rows, self.row
-        last: list[Row] = [[("class:error" if self.note else "class:dim", clip(self.note or self.source.hint, width))]]
+        last: list[Row] = [
+            [("class:error" if self.note else "class:dim", clip(self.note or self.source.hint(width), width))]
+        ]
         room = max(height - 1, 1)
         about: list[Row] = []
         if marked is not None and room >= 4:
-            about = [[("class:dim", clip(text, width))] for text in self.source.about(marked)][: 1 if room < 7 else 3]
+            told = self.source.about(marked)[: 1 if room < (12 if self._detail else 7) else 3]
+            about = [[("class:dim", clip(text, width))] for text in told]
         room -= len(about)
         pane = self._pane(marked, width, room - min(len(rows), max(room // 3, 1))) if self._detail else []
         self._page = max(min(len(rows), room - len(pane)), 1)
@@ -262,19 +266,19 @@ class Menu:
 class Choices:
     """The rows of a `Choose`."""
 
-    hint = "Enter chooses · type to filter · Tab shows more · Esc leaves"
-
     def __init__(self, choose: Choose) -> None:
         self._choose = choose
         self.rows: Sequence[Choice] = choose.rows
 
-    @property
-    def title(self) -> str:
+    def title(self, width: int) -> str:
         return one_line(self._choose.title)
 
     def filter(self, text: str) -> None:
         words = text.casefold().split()
         self.rows = [row for row in self._choose.rows if all(word in row.label.casefold() for word in words)]
+
+    def hint(self, width: int) -> str:
+        return "Enter chooses · Tab shows more · Esc leaves" if width > 45 else "Enter · Tab more · Esc"
 
     def line(self, row: Choice, width: int) -> str:
         return one_line(row.label)
@@ -302,8 +306,3 @@ async def shown(screen: Screen, menu: Menu) -> Any:
         return None
     finally:
         screen.hide(menu.container)
-
-
-def plain_rows(question: Choose) -> str:
-    """The same for a face where nobody can choose: each row with the line that one would type."""
-    return "\n".join([question.title, *(f"  {one_line(row.label)}  (`{one_line(row.line)}`)" for row in question.rows)])

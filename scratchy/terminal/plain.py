@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 from typing import Any, TextIO
 
 from scratchy.commands.dispatch import dispatch
+from scratchy.commands.listing import choices, pickable
 from scratchy.core.errors import ScratchyError, save_problem
 from scratchy.core.events import (
     ApprovalRequested,
@@ -131,6 +132,10 @@ class _Plain:
             say(clean(outcome.copy))
         if outcome.switched:
             _show_recent(desk)
+        if outcome.choose is not None:
+            say("\n".join(choices(outcome.choose)))
+        if outcome.pick:
+            say("\n".join(await asyncio.to_thread(pickable, desk.manager, str(desk.config.folder))))
 
     def _interrupt(self) -> None:
         """Ctrl-C: ends the turn or drops the line; a second one within two seconds ends the program."""

@@ -223,8 +223,19 @@ class Repl:
             await asyncio.to_thread(copy_by_program, outcome.copy)
         if outcome.switched:
             await self._show_recent()
+        if outcome.choose is not None or outcome.pick:
+            await self._choose(outcome)
         if outcome.quit:
             self._leaving.leave(0, gently=True)
+
+    async def _choose(self, outcome: Outcome) -> None:
+        """The person chooses; the line that belongs to it runs. What was typed before the rows were drawn chooses
+        nothing: it is in the prompt."""
+        with contextlib.suppress(asyncio.CancelledError):
+            picker = await asyncio.to_thread(import_module, "scratchy.terminal.picker")
+            self._waiting.bring_back()
+            if line := await picker.chosen(self._screen, self._ready_desk(), outcome):
+                await self._command(line, busy=self._in_turn)
 
     async def _show_recent(self) -> None:
         messages = self._ready_desk().conversation.recent(_RECENT)

@@ -1,0 +1,237 @@
+"""The rows of the session picker: read from headers as they come, filtered at each key, their words when they are seen.
+
+Files are read in worker threads, one at a time; no key waits for one. Not here: the keys of the picker (picker.py), how
+rows are laid out as a menu (menu.py).
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from prompt_toolkit.utils import get_cwidth
+
+from scratchy.commands.rows import age, short_age, shown
+from scratchy.core.errors import ScratchyError
+from scratchy.core.messages import text_of
+from scratchy.core.stored import SessionInfo
+from scratchy.core.text import clean, reveal
+from scratchy.sessions.finding import Finder, Look, folder_of, model_of
+from scratchy.sessions.naming import tags_in
+from scratchy.sessions.times import local_time
+from scratchy.terminal.layout import clip
+from scratchy.terminal.lines import one_line
+
+_PAGE = 64  # rows that are read before anything is drawn
+_SLICE = 250
+_UNDECIDED = 0.06  # seconds in which a session of this folder is looked for before all folders are shown
+_PREVIEW = 4_000  # characters of a message
+_PAUSE = 0.2  # seconds without a key before contents are searched
+_WIDE = 64  # columns from which on a row has room for more than its name
+
+
+class SessionRows:
+    """The `Source` of the picker. `current`: the id that is open in this window, if one is. `redraw` is set by the
+    menu's user. `start` reads until all is known, `stop` ends that."""
+
+    def __init__(self, finder: Finder, current: str | None) -> None:
+        self.finder = finder
+        self.current = current
+        self.redraw: Callable[[], object] = str
+        self.rows: Sequence[SessionInfo] = ()
+        self.everywhere = False
+        self._touched = False
+        self._text = ""
+        self._looks: dict[str, Look] = {}
+        self._wanted: dict[str, SessionInfo] = {}
+        self._details: dict[str, str] = {}
+        self._found: dict[str, str] = {}  # passages, by id
+        self._failed = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looking = self._searching = False
+
+    async def start(self) -> None:
+        """The first rows are there when it returns. Raises: OSError when the folder cannot be read."""
+        begun = time.monotonic()
+        await asyncio.to_thread(self.finder.read, _PAGE)
+        while not (self.finder.near or self.finder.whole) and time.monotonic() - begun < _UNDECIDED:
+            await asyncio.to_thread(self.finder.read, _SLICE)
+        self.everywhere = not self.finder.near
+        self._keep()
+        if not self.finder.whole:
+            self._begin(self._read())
+
+    async def stop(self) -> None:
+        for task in [*self._tasks]:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def renew(self, session_id: str, new_id: str | None = None) -> None:
+        """A session was changed, renamed or removed here."""
+        for known in (self._looks, self._details, self._found):
+            known.pop(session_id, None)
+        self.finder.refresh(session_id, new_id)
+        self._keep()
+
+    def toggle_folders(self) -> None:
+        self.everywhere = not self.everywhere
+        self._touched = True
+        self._keep()
+
+    # -- what the menu asks
+
+    def title(self, width: int) -> str:
+        finder, sessions = self.finder, "Sessions of " if width > 60 else ""
+        more = "" if finder.whole else " …"
+        if self._failed:
+            return self._failed
+        if not self.everywhere:
+            return f"{sessions}this folder: {len(self.rows):,} of {finder.near:,} ({finder.known:,}{more} in all)"
+        none = ", none of this folder" if finder.whole and not finder.near else ""
+        return f"{sessions}all folders: {len(self.rows):,} of {finder.known:,}{more}{none}"
+
+    def hint(self, width: int) -> str:
+        if width < 50:
+            return "Enter ^Rename ^Xdel ^Tag ^All Tab Esc"
+        other = "this folder" if self.everywhere else "all folders"
+        short = width < 100
+        words = ("rename", "del", "tag") if short else ("renames", "deletes", "tags")
+        keys = " · ".join(f"^{key} {word}" for key, word in zip("RXT", words, strict=True))
+        return f"Enter opens · Tab previews · {keys} · ^A {other} · Esc"
+
+    def filter(self, text: str) -> None:
+        self._touched = self._touched or bool(text)
+        self._text = text
+        self._found.clear()
+        self._keep()
+
+    def line(self, row: SessionInfo, width: int) -> str:
+        mark = "* " if row.session_id == self.current else ""
+        header = row.header
+        if header is None:
+            return mark + f"{reveal(row.session_id)}  cannot be read: {one_line(row.reason)}"
+        look = self._look(row)
+        when = local_time(header.updated_at)
+        marks = self._marks(row, look)
+        name = mark + "".join(f"[{said}] " for said in marks) + name_of(row)
+        if width < _WIDE:
+            return f"{fit(name, width - 11)}{short_age(when):>6}{row.count:>5}"
+        title = shown(header.title or "")
+        rest = [reveal(row.session_id)] if title else []
+        rest += [f"#{shown(tag)}" for tag in tags_in(header.metadata)]
+        folder = folder_of(header)
+        rest += [one_line(model_of(header)), *([] if self.finder.is_near(row) else [reveal(folder.rpartition("/")[2])])]
+        passage = self._found.get(row.session_id)
+        rest.append(f"…{shown(passage)}…" if passage else words_of(look))
+        told = " · ".join(part for part in rest if part)
+        return f"{fit(name, width * 3 // 10)}  {short_age(when):>6}  {row.count:>5}  {told}"
+
+    def about(self, row: SessionInfo) -> Sequence[str]:
+        header = row.header
+        if header is None:
+            return [one_line(row.error)]
+        look = self._look(row)
+        facts = [
+            reveal(row.session_id),
+            f"{row.count} messages",
+            age(local_time(header.updated_at)),
+            *self._marks(row, look),
+        ]
+        where = [
+            one_line(model_of(header)),
+            reveal(folder_of(header)),
+            *(f"#{shown(tag)}" for tag in tags_in(header.metadata)),
+        ]
+        return [" · ".join(facts), " · ".join(part for part in where if part) or "no folder", words_of(look)]
+
+    def detail(self, row: SessionInfo) -> str:
+        known = self._details.get(row.session_id)
+        if known is None:
+            known = self._details[row.session_id] = "…"
+            self._begin(self._preview(row))
+        return known
+
+    # -- inside
+
+    def _keep(self) -> None:
+        """The rows that fit now."""
+        self.rows = self.finder.rows(self._text, everywhere=self.everywhere)
+        self.redraw()
+
+    def _marks(self, row: SessionInfo, look: Look) -> list[str]:
+        marks = ["foreign: its header names another id"] if row.foreign else []
+        marks += [f"held by process {look.holder}"] if look.holder else []
+        return [*marks, look.kin] if look.kin else marks
+
+    def _look(self, row: SessionInfo) -> Look:
+        look = self._looks.get(row.session_id)
+        if look is not None:
+            return look
+        self._wanted[row.session_id] = row
+        if not self._looking:
+            self._looking = True
+            self._begin(self._look_closer())
+        return Look()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read(self) -> None:
+        finder = self.finder
+        try:
+            while not finder.whole:
+                await asyncio.to_thread(finder.read, _SLICE)
+                if self.everywhere and finder.near and not self._touched:
+                    self.everywhere = False
+                if finder.known % (4 * _SLICE) < _SLICE or finder.whole:
+                    self._keep()
+        except OSError as error:
+            finder.whole = True
+            self._failed = f"Not all sessions could be read: {error.strerror or error}"
+            self._keep()
+
+    async def _look_closer(self) -> None:
+        """What rows on the screen show beside their headers."""
+        while self._wanted:
+            wanted = [*self._wanted.values()][-40:]  # those that were scrolled away can wait for ever
+            self._wanted.clear()
+            found = await asyncio.to_thread(self.finder.looks, wanted)
+            self._looks |= found
+            self.redraw()
+        self._looking = False
+
+    async def _preview(self, row: SessionInfo) -> None:
+        try:
+            said = await asyncio.to_thread(self.finder.said, row)
+            text = "\n\n".join(
+                f"{_WHO.get(message.get('role', ''), 'Tool')}: {text_of(message)[-_PREVIEW:].strip()}"
+                for message in said
+            )
+        except (ScratchyError, ValueError, OSError) as error:
+            text = str(error)
+        self._details[row.session_id] = clean(text) or "No messages."
+        self.redraw()
+
+
+_WHO = {"user": "You", "assistant": "Assistant", "system": "System"}
+
+
+def name_of(row: SessionInfo) -> str:
+    """The title, else the id."""
+    return (shown(row.header.title or "") if row.header is not None else "") or reveal(row.session_id)
+
+
+def words_of(look: Look) -> str:
+    """`“first” … “last”`."""
+    first, last = shown(look.first), shown(look.last)
+    if not first or not last:
+        return f"“{first or last}”" if first or last else ""
+    return f"“{first}” … “{last}”"
+
+
+def fit(text: str, width: int) -> str:
+    """`text` in exactly `width` cells."""
+    text = clip(text, width)
+    return text + " " * (width - get_cwidth(text))
