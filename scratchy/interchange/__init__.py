@@ -1,1 +1,1 @@
-"""Formats that other programs read, one file a format. Pure: messages in, text out."""
+"""Formats that other programs read and write, one file a format. Pure: lines and values in, values and text out."""

@@ -1,32 +1,48 @@
 """Markdown for people: a heading a message, tool calls and results as fenced blocks. One way only."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from scratchy.core.messages import Message, calls_of, text_of
+from scratchy.interchange.transcript import Written, entries, fields
 
 _HEADINGS = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
+LOST = "what is no text (usage, times but those of messages)"
 
 
-def dump(messages: Sequence[Message], session_id: str) -> str:
-    return f"# {session_id}\n\n" + "\n".join(_section(message) for message in messages)
+def dump(session: Written) -> Iterator[str]:
+    header = session.header
+    yield f"# {_one_line(header.title or header.session_id)}\n\n"
+    if header.title:
+        yield f"Session `{_one_line(header.session_id).replace('`', '')}`, {header.created_at}\n\n"
+    for at, message in enumerate(session.messages):
+        yield ("\n" if at else "") + _section(message)
 
 
 def _section(message: Message) -> str:
-    role = message.get("role", "")
-    heading = _HEADINGS.get(role, role)
-    name = f" `{message.get('name')}`" if role == "tool" and message.get("name") else ""
-    when = f" ({message.get('ts')})" if message.get("ts") else ""
+    role = str(message.get("role", ""))
+    heading = _one_line(_HEADINGS.get(role, role))
+    name = f" `{_one_line(str(message.get('name')))}`" if role == "tool" and message.get("name") else ""
+    when = f" ({_one_line(str(message.get('ts')))})" if message.get("ts") else ""
     text = text_of(message)
-    body = _fenced(text) if role == "tool" else text
+    body = fenced(text) if role == "tool" else text
     calls = "".join(
-        f"\n\nCalls `{call['function']['name']}`:\n\n{_fenced(call['function']['arguments'], 'json')}"
+        f"\n\nCalls `{_one_line(call['function']['name'])}`:\n\n{fenced(call['function']['arguments'], 'json')}"
         for call in calls_of(message)
     )
-    return f"## {heading}{name}{when}\n\n{body}{calls}\n"
+    pictures = "\n\n[a picture]" * count_pictures(message)
+    return f"## {heading}{name}{when}\n\n{body}{pictures}{calls}\n"
 
 
-def _fenced(text: str, language: str = "") -> str:
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def count_pictures(message: Message) -> int:
+    return sum("image_url" in fields(part) for part in entries(message.get("content")))
+
+
+def fenced(text: str, language: str = "") -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}"
