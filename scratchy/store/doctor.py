@@ -22,7 +22,15 @@ from scratchy.store.place import FOREIGN_MOST, Place, open_file, read_head
 from scratchy.store.references import References
 from scratchy.store.salvage import Saved, salvage
 from scratchy.store.slices import item_at, slices
-from scratchy.store.toonfile import DamageError, FutureError, Head, encode_header, encode_items, is_stamp
+from scratchy.store.toonfile import (
+    DamageError,
+    FutureError,
+    Head,
+    decode_document,
+    encode_header,
+    encode_items,
+    is_stamp,
+)
 from scratchy.store.trash import Trash
 from scratchy.system import WINDOWS
 
@@ -117,6 +125,10 @@ class Doctor:
     def _read(self, handle: int) -> tuple[Header, Iterator[Message], Head | None]:
         head = read_head(self._disk, handle)
         if head is not None:
+            start = self._disk.read(handle, head.body, 0)
+            decode_document(start[: start.rfind(b"\nmessages[")] + b"\nmessages[0]:\n")  # strictly, as with its items
+            if not head.header.session_id:
+                raise DamageError("its header names no session")
             return head.header, self._messages(handle, head), head
         there = os.fstat(handle)
         if there.st_size > FOREIGN_MOST:

@@ -160,6 +160,8 @@ class _Walk:
         if not data.endswith(b"\n"):
             raise DamageError("it is cut off", offset + len(data))
         items = decode_items(data, count, offset)
+        if offset + len(data) == self._stop and not items[-1].keys() & {"content", "tool_calls"}:
+            raise DamageError("it is cut off", offset + len(data))  # at the end of a line, so that the rest decodes
         if self._total is None and not all(isinstance(item.get("role"), str) for item in items):
             raise DamageError("no message", offset)  # without our header nothing else tells that these are messages
 
