@@ -3,9 +3,9 @@ but by that line. Not here: what can be given back (sessions/restoring.py), rewi
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from scratchy.commands.outcome import Choose, Outcome, Row
 from scratchy.core.errors import SessionNotFoundError
@@ -13,6 +13,7 @@ from scratchy.core.messages import Message
 from scratchy.core.stored import Header
 from scratchy.core.text import reveal
 from scratchy.sessions.desk import Desk
+from scratchy.sessions.family import former_ids, rewind_of
 from scratchy.sessions.restoring import Plan, Restoration, apply, plan
 
 _LINES = 40  # of one file's diff on the screen
@@ -52,11 +53,11 @@ async def offer_forward(desk: Desk, at: int) -> Outcome:
 async def restore_files(desk: Desk, argument: str) -> Outcome:
     """`/rewind files ENTRY` gives back the files; without an entry it shows what the last rewind can give back."""
     if not argument:
-        rewind = _rewind_of(desk.manager.store.header(desk.conversation.session_id)[0])
+        rewind = rewind_of(desk.conversation.session.metadata)
         if rewind is None:
             return Outcome("This session was not rewound, so there are no files to give back.")
         shown = await offer(desk, rewind[0])
-        return shown if shown.text else Outcome("The files are as they were then.")
+        return shown if shown.choose else Outcome(f"There is no file to restore.\n{shown.text}".strip())
     first, _, rest = argument.partition(" ")
     forward = first == "forward" and rest.strip().isdecimal()
     asked = await (_forward(desk, int(rest)) if forward else _rewound(desk, argument))
@@ -69,10 +70,13 @@ async def restore_files(desk: Desk, argument: str) -> Outcome:
 
 
 async def _rewound(desk: Desk, entry: str) -> _Asked:
-    folders, machine = _folders(desk), _machine(desk)
+    folders, machine, rewind = _folders(desk), _machine(desk), rewind_of(desk.conversation.session.metadata)
+    at = rewind[1] if rewind is not None and rewind[0] == entry else None
+    current = await desk.conversation.load_whole() if at is None else []
 
     def planned() -> Plan:
-        header, removed, later = _cut_by(desk, entry)
+        header, messages, later = _cut_by(desk, entry)
+        removed = messages[_same(messages, current) if at is None else at :]
         ours = bool(machine) and header.metadata.get("machine") == machine
         found = plan(removed, desk.scratchpad, folders, ours=ours)
         return _joined(found, plan([*removed, *later], desk.scratchpad, folders, ours=ours)) if later else found
@@ -96,45 +100,31 @@ def _joined(found: Plan, further: Plan) -> Plan:
     return Plan(files, found.commands)
 
 
-def _cut_by(desk: Desk, entry: str) -> tuple[Header, Sequence[Message], Sequence[Message]]:
-    """The header of the version in the trash, what the rewind cut of it, and what rewinds just before that had cut."""
-    store, session_id = desk.manager.store, desk.conversation.session_id
-    current = store.header(session_id)[0]
+def _cut_by(desk: Desk, entry: str) -> tuple[Header, list[Message], list[Message]]:
+    """The version in the trash, and what rewinds just before the one that put it there had cut."""
+    store, session = desk.manager.store, desk.conversation.session
     entries = store.trash()
     there = next((one for one in entries if one.name == entry), None)
-    formerly: Any = current.metadata.get("formerly")
-    ids = [session_id, *(cast("list[Any]", formerly) if isinstance(formerly, list) else [])]
     if there is None:
         raise SessionNotFoundError(entry, f"The trash has no entry '{entry}'. `/rewind files` shows the last rewind's.")
-    if there.session_id not in ids:
+    if there.session_id not in (session.session_id, *former_ids(session.metadata)):
         raise SessionNotFoundError(entry, f"The trash entry '{entry}' is of another session, '{there.session_id}'.")
     header, messages = store.trashed(entry)
-    rewind = _rewind_of(current)
-    at = rewind[1] if rewind is not None and rewind[0] == entry else _same(messages, store.load(session_id)[1])
     later: list[Message] = []
     names = {one.name for one in entries}
-    before, count = _rewind_of(header), len(messages)
+    before, count = rewind_of(header.metadata), len(messages)
     while before is not None and before[1] == count and before[0] in names:
         names.discard(before[0])
         earlier, cut = store.trashed(before[0])
         later += cut[count:]
-        before, count = _rewind_of(earlier), len(cut)
-    return header, messages[at:], later
+        before, count = rewind_of(earlier.metadata), len(cut)
+    return header, messages, later
 
 
 def _same(one: Sequence[Message], other: Sequence[Message]) -> int:
     """How many messages they have in common from the start."""
     pairs = zip(one, other, strict=False)
     return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
-
-
-def _rewind_of(header: Header) -> tuple[str, int] | None:
-    rewind: Any = header.metadata.get("rewind")
-    if not isinstance(rewind, Mapping):
-        return None
-    fields = cast("Mapping[str, Any]", rewind)
-    entry, at = fields.get("entry"), fields.get("at")
-    return (entry, at) if isinstance(entry, str) and isinstance(at, int) else None
 
 
 def _folders(desk: Desk) -> list[Path]:

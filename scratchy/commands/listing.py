@@ -16,7 +16,8 @@ SHOWN = 20
 
 
 def choices(choose: Choose) -> list[str]:
-    return [shown(choose.title), *(f"  {shown(row.label)}  (`{shown(row.line)}`)" for row in choose.rows)]
+    rows = [row for row in choose.rows if row.line]
+    return [shown(choose.title), *(f"  {shown(row.label)}  (`{shown(row.line)}`)" for row in rows)]
 
 
 def newest(manager: SessionManager) -> list[SessionInfo]:

@@ -11,7 +11,8 @@ from scratchy.sessions.desk import Desk
 
 
 class Row(NamedTuple):
-    """One line of a choice. `line`: the slash line that choosing it runs; `detail`: shown beside while it is marked."""
+    """One line of a choice. `line`: the slash line that choosing it runs ("": nothing); `detail`: shown beside while it
+    is marked."""
 
     label: str
     line: str

@@ -1,0 +1,209 @@
+"""/rewind gives back files: the offer after it, the line that does it, /redo the other way; a desk on a real disk."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sessionbench import calling, desk_in, run, script, take
+
+from scratchy import compose
+from scratchy.commands.dispatch import dispatch
+from scratchy.commands.outcome import Outcome
+from scratchy.sessions.desk import Desk
+
+
+def turn(*calls: tuple[str, dict[str, Any]]) -> list[Any]:
+    """One turn's answers: a step for each call, then a word."""
+    return [*(calling(name, arguments, f"c{id(arguments)}") for name, arguments in calls), "done"]
+
+
+EDIT = ("edit_file", {"file_path": "a.txt", "old_text": "then", "new_text": "agent"})
+MAKE = ("create_file", {"file_path": "new/b.txt", "content": "made\n"})
+RUN = ("execute_command", {"command": "true"})
+
+
+async def said(desk: Desk, line: str) -> Outcome:
+    return await dispatch(desk, line)
+
+
+async def talked(folder: Path, *turns: list[Any], **more: Any) -> Desk:
+    """A desk whose session has had these turns over `a.txt`."""
+    (folder / "a.txt").write_text("then\n")
+    desk, _ = desk_in(
+        folder, yolo=True, titles="off", **more, **script(folder, *(one for each in turns for one in each))
+    )
+    for number in range(len(turns)):
+        await take(desk.conversation, f"turn {number}")
+    return desk
+
+
+def line_of(outcome: Outcome) -> str:
+    assert outcome.choose is not None, outcome.text
+    return outcome.choose.rows[0].line
+
+
+def test_a_rewind_offers_the_files_and_the_line_restores_them(tmp_path: Path):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT, MAKE, RUN))
+        rewound = await said(desk, "/rewind 1")
+        assert "2 files" in rewound.text and "-agent\n+then\n" in rewound.text and "1 command ran" in rewound.text
+        assert [row.label for row in rewound.choose.rows] == ["Restore 2 files", "Leave the files as they are"]  # type: ignore
+        assert re.fullmatch(r"/rewind files \S+", line_of(rewound))
+        assert (tmp_path / "a.txt").read_text() == "agent\n", "nothing is restored by itself"
+        done = await said(desk, line_of(rewound))
+        assert done.text.startswith("Restored 2 files.") and done.choose is None
+        assert (tmp_path / "a.txt").read_text() == "then\n" and not (tmp_path / "new/b.txt").exists()
+        again = await said(desk, line_of(rewound))
+        assert again.text == "No file was restored."
+        assert "no file to restore" in (await said(desk, "/rewind files")).text
+        await desk.close()
+
+    run(main())
+
+
+def test_redo_offers_the_files_the_other_way(tmp_path: Path):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT, MAKE))
+        await said(desk, line_of(await said(desk, "/rewind 1")))
+        back = await said(desk, "/redo")
+        assert "-then\n+agent\n" in back.text and line_of(back) == "/rewind files forward 1"
+        await said(desk, line_of(back))
+        assert (tmp_path / "a.txt").read_text() == "agent\n" and (tmp_path / "new/b.txt").read_text() == "made\n"
+        await desk.close()
+
+    run(main())
+
+
+def test_a_redo_after_nothing_was_restored_offers_nothing(tmp_path: Path):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT))
+        await said(desk, "/rewind 1")
+        assert (await said(desk, "/redo")).choose is None
+        await desk.close()
+
+    run(main())
+
+
+def test_what_others_changed_is_named_and_left(tmp_path: Path):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT, MAKE))
+        (tmp_path / "a.txt").write_text("person\n")
+        rewound = await said(desk, "/rewind 1")
+        assert f"Not touched: {tmp_path / 'a.txt'}: somebody else changed it since" in rewound.text
+        await said(desk, line_of(rewound))
+        assert (tmp_path / "a.txt").read_text() == "person\n" and not (tmp_path / "new/b.txt").exists()
+        await desk.close()
+
+    run(main())
+
+
+def test_a_rewind_that_touches_no_file_offers_nothing(tmp_path: Path):
+    async def main() -> None:
+        desk = await talked(tmp_path, ["hello"], turn(RUN))
+        rewound = await said(desk, "/rewind 1")
+        assert rewound.choose is None and "what commands changed stays" in rewound.text
+        assert (await said(desk, "/rewind 1")).choose is None
+        await desk.close()
+
+    run(main())
+
+
+def test_two_rewinds_in_a_row_and_then_the_files(tmp_path: Path):
+    """The files were left at the first; the second gives them back all the way. And the other way round."""
+    second = ("edit_file", {"file_path": "a.txt", "old_text": "agent", "new_text": "agent twice"})
+
+    async def main(first_restores: bool, folder: Path) -> None:
+        folder.mkdir()
+        desk = await talked(folder, turn(EDIT), turn(second, MAKE))
+        first = await said(desk, "/rewind 1")
+        if first_restores:
+            await said(desk, line_of(first))
+            assert (folder / "a.txt").read_text() == "agent\n"
+        rewound = await said(desk, "/rewind 1")
+        await said(desk, line_of(rewound))
+        assert (folder / "a.txt").read_text() == "then\n" and not (folder / "new/b.txt").exists()
+        await desk.close()
+
+    run(main(True, tmp_path / "one"))
+    run(main(False, tmp_path / "two"))
+
+
+def test_going_on_after_a_rewind_leaves_what_the_new_turn_made(tmp_path: Path):
+    other = ("edit_file", {"file_path": "a.txt", "old_text": "agent", "new_text": "another"})
+
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT, MAKE), turn(other))
+        rewound = await said(desk, "/rewind 2")
+        line = line_of(rewound)
+        (tmp_path / "a.txt").write_text("changed by a later turn\n")
+        await said(desk, line)
+        assert (tmp_path / "a.txt").read_text() == "changed by a later turn\n" and not (tmp_path / "new/b.txt").exists()
+        await desk.close()
+
+    run(main())
+
+
+def test_only_this_sessions_entries_are_taken(tmp_path: Path):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT))
+        entry = line_of(await said(desk, "/rewind 1")).removeprefix("/rewind files ")
+        assert "has no entry" in (await said(desk, "/rewind files nothing")).text
+        await said(desk, "/new another")
+        assert "is of another session, 'default'" in (await said(desk, f"/rewind files {entry}")).text
+        assert (tmp_path / "a.txt").read_text() == "agent\n"
+        await desk.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("machine", ["m2", None])
+def test_another_machines_session_gives_nothing_back(tmp_path: Path, machine: str | None):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT))
+        metadata = {key: value for key, value in desk.conversation.session.metadata.items() if key != "machine"}
+        await desk.conversation.edit(metadata=metadata | ({"machine": machine} if machine else {}))
+        rewound = await said(desk, "/rewind 1")
+        assert rewound.choose is None and "another machine wrote this session" in rewound.text
+        await desk.close()
+
+    run(main())
+
+
+def test_a_session_in_memory_gives_files_back_too(tmp_path: Path):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT), store=compose.open_store("memory://"))
+        await said(desk, line_of(await said(desk, "/rewind 1")))
+        assert (tmp_path / "a.txt").read_text() == "then\n"
+        await desk.close()
+
+    run(main())
+
+
+def test_a_long_or_evil_diff_is_cut_and_harmless(tmp_path: Path):
+    evil = (
+        "create_file",
+        {"file_path": "e\x1b[31m\nvil", "content": "\x1b]0;owned\x07\r\n" + "line\n" * 500 + "x" * 9000},
+    )
+
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(evil))
+        rewound = await said(desk, "/rewind 1")
+        assert "\x1b" not in rewound.text and "\r" not in rewound.text and "\\x1b]0;owned" in rewound.text
+        assert "more lines" in rewound.text and rewound.text.count("\n") < 60
+        done = await said(desk, line_of(rewound))
+        assert "\x1b" not in done.text and done.text.startswith("Restored 1 file.")
+        await desk.close()
+
+    run(main())
+
+
+def test_before_any_rewind_there_is_nothing_to_give_back(tmp_path: Path):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT))
+        assert "was not rewound" in (await said(desk, "/rewind files")).text
+        await said(desk, "/new empty")
+        assert "was not rewound" in (await said(desk, "/rewind files")).text
+        await desk.close()
+
+    run(main())
