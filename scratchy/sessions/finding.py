@@ -1,7 +1,7 @@
 """Finding a session among many: rows as their headers are read, kept by words and by folder.
 
-`read`, `looks` and `said` read files: for a worker thread. `rows` and the rest only look at what was read.
-Not here: how a row looks (the faces), what was said in a session (the search index).
+`read`, `looks`, `said` and `search` read files: for a worker thread. The rest only looks at what was read.
+Not here: how a row looks (the faces), the search index (the store).
 """
 
 import difflib
@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from scratchy import compose
 from scratchy.core.errors import ScratchyError
 from scratchy.core.messages import Message, text_of
 from scratchy.core.ports import Store
@@ -24,6 +25,7 @@ from scratchy.sessions.times import utc_stamp
 SAID = 6
 """Messages of a preview."""
 _FIRST = 6  # messages from the start, among which the person's first words are looked for
+_HITS = 100
 _NEAR = 3
 _SHOWN = 300  # characters of a message that a row may show
 
@@ -113,6 +115,18 @@ class Finder:
             for searched, near, info in self._rows
             if (everywhere or near) and all(word in searched for word in words)
         ]
+
+    def named(self, session_ids: Iterable[str], *, everywhere: bool) -> list[SessionInfo]:
+        """The rows of these ids, in their order, as far as they are known."""
+        known = {info.session_id: info for _, near, info in self._rows if (everywhere or near) and not info.foreign}
+        return [known[session_id] for session_id in session_ids if session_id in known]
+
+    def search(self, text: str) -> dict[str, str]:
+        """The sessions in which all words of `text` were said in one message, newest first, with the newest passage."""
+        found: dict[str, str] = {}
+        for hit in compose.open_index(self._store).search(text, limit=_HITS).hits:
+            found.setdefault(hit.session_id, hit.passage)
+        return found
 
     def refresh(self, session_id: str, new_id: str | None = None) -> None:
         """A row again after its session changed: under `new_id`, or as it was; gone when it is not stored any more."""

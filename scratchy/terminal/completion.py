@@ -1,7 +1,9 @@
 """Tab: names of commands, then what a command takes: session ids, models. Completing never runs anything."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from itertools import islice
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -11,6 +13,8 @@ from scratchy.core.text import reveal
 
 Names = Callable[[], Sequence[str]]
 
+_FRESH = 2.0  # seconds in which sessions are not listed again: each key asks anew while the names are shown
+_OFFERED = 200
 _TAKE_SESSIONS = frozenset({"/resume", "/continue", "/switch", "/delete", "/restore"})
 
 
@@ -21,6 +25,8 @@ class CommandCompleter(Completer):
         self._commands = commands
         self._sessions = sessions
         self._models = models
+        self._listed: Sequence[str] = ()
+        self._listed_at = float("-inf")
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         return ()  # the prompt asks for the asynchronous ones
@@ -33,15 +39,19 @@ class CommandCompleter(Completer):
             return
         command, space, argument = line.partition(" ")
         given = argument.lstrip() if space else command
-        for name in await self._names(command.lower(), bool(space)):
-            if name.casefold().startswith(given.casefold()):
-                yield Completion(name, start_position=-len(given), display=reveal(name))
+        names = await self._names(command.lower(), bool(space))
+        fits = (name for name in names if name.casefold().startswith(given.casefold()))
+        for name in islice(fits, _OFFERED):
+            yield Completion(name, start_position=-len(given), display=reveal(name))
 
     async def _names(self, command: str, complete: bool) -> Sequence[str]:
         if not complete:
             return sorted(self._commands())
         if command in _TAKE_SESSIONS:
-            return await asyncio.to_thread(self._sessions)
+            if time.monotonic() - self._listed_at > _FRESH:
+                self._listed = await asyncio.to_thread(self._sessions)
+                self._listed_at = time.monotonic()
+            return self._listed
         if command == "/model":
             try:
                 return await self._models()

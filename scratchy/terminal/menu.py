@@ -51,6 +51,10 @@ class Source(Protocol):
         """The filter line has changed: so do `rows`."""
         ...
 
+    def same(self, one: Any, other: Any) -> bool:
+        """Whether two rows stand for the same thing: the mark stays on it when rows come and go."""
+        ...
+
     def line(self, row: Any, width: int) -> str: ...
     def about(self, row: Any) -> Sequence[str]:
         """Lines that stand below the rows while this one is marked."""
@@ -76,6 +80,7 @@ class Menu:
         self._then: Callable[[str], None] | None = None
         self._confirmed_at = float("-inf")
         self._at = self._top = 0
+        self._marked: Any = None  # what the person went to
         self._page = 1
         self._detail = False
         self.filter = Buffer(multiline=False, name="filter", on_text_changed=self._filtered)
@@ -123,14 +128,11 @@ class Menu:
         self._ask, self._then, self.note = question, then, ""
         get_app().layout.focus(self._question)
 
-    def mark(self, wanted: Callable[[Any], bool]) -> None:
-        """Go to the first row that fits, if there is one."""
-        self._at = next((at for at, row in enumerate(self.source.rows) if wanted(row)), self._at)
-
     # -- keys
 
     def _filtered(self, _: object) -> None:
         self._at = self._top = 0
+        self._marked = None
         self.note = ""
         self.source.filter(self.filter.text)
 
@@ -151,6 +153,7 @@ class Menu:
             def _(event: KeyPressEvent, step: Callable[[], int] = step) -> None:
                 self.note = ""
                 self._at = max(0, min(self._at + step(), len(self.source.rows) - 1))
+                self._marked = self.row
 
         @self.keys.add("tab")
         def _(event: KeyPressEvent) -> None:
@@ -235,6 +238,7 @@ class Menu:
 
     def body(self, width: int, height: int) -> list[Row]:
         """Rows, what is said about the marked one, the pane, the keys: at most `height` lines of `width` cells."""
+        self._follow()
         rows, marked = self.source.rows, self.row
         last: list[Row] = [
             [("class:error" if self.note else "class:dim", clip(self.note or self.source.hint(width), width))]
@@ -254,6 +258,12 @@ class Menu:
             mark, style = ("▸ ", "reverse") if at == self._at else ("  ", "")
             shown.append([(style, clip(mark + self.source.line(row, width - 2), width))])
         return [*shown, *about, *pane, *last][-max(height, 1) :]
+
+    def _follow(self) -> None:
+        """The mark stays where the person put it, though rows came or went above."""
+        rows, same = self.source.rows, self.source.same
+        if self._marked is not None and not (self._at < len(rows) and same(rows[self._at], self._marked)):
+            self._at = next((at for at, row in enumerate(rows) if same(row, self._marked)), self._at)
 
     def _pane(self, row: Any, width: int, height: int) -> list[Row]:
         """The end of the marked row's detail."""
@@ -279,6 +289,9 @@ class Choices:
 
     def hint(self, width: int) -> str:
         return "Enter chooses · Tab shows more · Esc leaves" if width > 45 else "Enter · Tab more · Esc"
+
+    def same(self, one: Choice, other: Choice) -> bool:
+        return one is other
 
     def line(self, row: Choice, width: int) -> str:
         return one_line(row.label)

@@ -101,9 +101,7 @@ class Deeds:
 
         @menu.keys.add("c-a", eager=True)
         def _(event: KeyPressEvent) -> None:
-            marked: SessionInfo | None = menu.row
             rows.toggle_folders()
-            menu.mark(lambda row: marked is not None and row.session_id == marked.session_id)
 
     async def end(self) -> None:
         """What was begun is done when it returns."""

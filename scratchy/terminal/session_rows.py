@@ -7,6 +7,7 @@ rows are laid out as a menu (menu.py).
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 from prompt_toolkit.utils import get_cwidth
@@ -27,6 +28,7 @@ _SLICE = 250
 _UNDECIDED = 0.06  # seconds in which a session of this folder is looked for before all folders are shown
 _PREVIEW = 4_000  # characters of a message
 _PAUSE = 0.2  # seconds without a key before contents are searched
+_SEARCHED = 2  # characters from which on contents are searched
 _WIDE = 64  # columns from which on a row has room for more than its name
 
 
@@ -48,7 +50,8 @@ class SessionRows:
         self._found: dict[str, str] = {}  # passages, by id
         self._failed = ""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._looking = self._searching = False
+        self._search: asyncio.Task[None] | None = None
+        self._looking = False
 
     async def start(self) -> None:
         """The first rows are there when it returns. Raises: OSError when the folder cannot be read."""
@@ -104,6 +107,13 @@ class SessionRows:
         self._text = text
         self._found.clear()
         self._keep()
+        if self._search is not None:
+            self._search.cancel()
+        if len(text.strip()) >= _SEARCHED:
+            self._search = self._begin(self._look_inside(text))
+
+    def same(self, one: SessionInfo, other: SessionInfo) -> bool:
+        return one.session_id == other.session_id
 
     def line(self, row: SessionInfo, width: int) -> str:
         mark = "* " if row.session_id == self.current else ""
@@ -155,8 +165,22 @@ class SessionRows:
 
     def _keep(self) -> None:
         """The rows that fit now."""
-        self.rows = self.finder.rows(self._text, everywhere=self.everywhere)
+        rows = self.finder.rows(self._text, everywhere=self.everywhere)
+        if self._found:
+            shown = {row.session_id for row in rows}
+            inside = (session_id for session_id in self._found if session_id not in shown)
+            rows += self.finder.named(inside, everywhere=self.everywhere)
+        self.rows = rows
         self.redraw()
+
+    async def _look_inside(self, text: str) -> None:
+        """After a pause: those in which it was said, below those whose headers have it."""
+        await asyncio.sleep(_PAUSE)
+        with suppress(ScratchyError, OSError):  # a search that fails hides no session
+            found = await asyncio.to_thread(self.finder.search, text)
+            if text == self._text:
+                self._found = found
+                self._keep()
 
     def _marks(self, row: SessionInfo, look: Look) -> list[str]:
         marks = ["foreign: its header names another id"] if row.foreign else []
@@ -173,10 +197,11 @@ class SessionRows:
             self._begin(self._look_closer())
         return Look()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _read(self) -> None:
         finder = self.finder
