@@ -8,6 +8,7 @@ import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +22,7 @@ from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
+from scratchy.sessions.searching import ProjectRecall
 from scratchy.sessions.seen import Seen, copied
 from scratchy.sessions.worker import Worker
 
@@ -61,6 +63,7 @@ class Agent:
         self._tools: dict[str, Tool] = {}
         self._callbacks: dict[str, Callable[..., Any]] = {}
         self._open: dict[str, AgentSession] = {}
+        self._recalls: dict[str, ProjectRecall] = {}
         self._agreed = Seen()  # what each session here and the disk last agreed on
         self._turns: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Lock]] = {}
         self._choices: dict[str, compose.Choice] = {}
@@ -170,7 +173,14 @@ class Agent:
         def mentioned(entry: str) -> bool:
             return any(entry in text_of(message) for message in session.messages)
 
-        tools = compose.open_tools(Path.cwd(), self._scratchpad, mentioned=mentioned, with_defaults=self._with_defaults)
+        recall = self._recalls.get(session.session_id)
+        if recall is None:
+            facts = partial(self._facts, session.session_id)
+            recall = ProjectRecall(self.sessions.store, session.session_id, facts)
+            self._recalls[session.session_id] = recall
+        tools = compose.open_tools(
+            Path.cwd(), self._scratchpad, mentioned=mentioned, with_defaults=self._with_defaults, recall=recall
+        )
         for tool in self._tools.values():
             tools.add(tool)
         return tools

@@ -17,8 +17,8 @@ def open_tools(
     mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True, add_dirs: Sequence[Path] = (),
     recall: "Recall | None" = None,
 ) -> "Tools":  # fmt: skip
-    """A toolset over `folder` and `add_dirs`; `mentioned` tells whether a scratchpad id occurs in the session's messages;
-    `recall` finds what was said in other sessions."""
+    """A toolset over `folder` and `add_dirs`; `mentioned` tells whether a scratchpad id occurs in the session's
+    messages; `recall` finds what was said in other sessions."""
     from scratchy.permissions import Permissions
     from scratchy.tools.builtin import default_tools
     from scratchy.tools.toolset import Tools

@@ -18,7 +18,8 @@ from scratchy.core.errors import SessionError
 from scratchy.core.found import Found, Hit
 from scratchy.store.disk import Disk
 from scratchy.store.files import FileStore
-from scratchy.store.index_db import NAME, Damaged, Locked, connected, is_sound, remove
+from scratchy.store.index_backlog import INDEX
+from scratchy.store.index_db import Damaged, Locked, connected, remove
 from scratchy.store.index_items import Source
 from scratchy.store.index_text import Query
 from scratchy.store.index_update import CatchUp, Stat, changed_files, files_in, records
@@ -52,7 +53,7 @@ class Index:
     """Of `store`'s folder. Safe to use from several threads and processes; no connection stays open between calls."""
 
     def __init__(self, store: FileStore) -> None:
-        self.path = os.path.join(store.folder, NAME)
+        self.path = os.path.join(store.folder, INDEX)
         self._place = Place(store.folder, Disk(), lambda: datetime.now(UTC))
         self._scan = Scan(store)
         self._mutex = threading.Lock()
@@ -98,10 +99,6 @@ class Index:
         """Delete it with all that lies beside it. It is made anew by the next search or update."""
         with suppress(OSError):
             remove(self.path)
-
-    def is_sound(self) -> bool:
-        """Whether it holds together, read from end to end. A missing one does. Raises OSError."""
-        return is_sound(self.path)
 
     # -- up to date
 

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from scratchy.system import SAFE_OPEN
 
-NAME = ".index.sqlite"
 SCHEMA = 1
 _PARTS = ("", "-wal", "-shm", "-journal")
 _TABLES = """
@@ -135,15 +134,3 @@ def remove(path: str, patience: float = 2.0) -> None:
     for part in _PARTS:
         with suppress(FileNotFoundError):
             os.unlink(path + part)
-
-
-def is_sound(path: str) -> bool:
-    """Whether the database holds together, read from end to end; the caller has the time. A missing one does."""
-    if not os.path.lexists(path):
-        return True
-    try:
-        with connected(path, 1.0) as database:
-            database.execute("INSERT INTO words(words) VALUES('integrity-check')")
-            return database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-    except Damaged:
-        return False

@@ -8,6 +8,7 @@ from scratchy.scratchpad import Scratchpad
 from scratchy.tools.files import CreateFile, DeleteFile, EditFile, ReadFile
 from scratchy.tools.scratch import ScratchpadList, ScratchpadRead
 from scratchy.tools.search import ListFiles, SearchFiles, find_ripgrep
+from scratchy.tools.sessions import Recall, SearchSessions
 from scratchy.tools.shell import CodeExecute, ExecuteCommand
 from scratchy.tools.snapshots import Snapshots
 from scratchy.tools.web import UrlFetch, WebSearch
@@ -17,8 +18,10 @@ def default_tools(
     permissions: Permissions,
     scratchpad: Scratchpad | None = None,
     mentioned: Callable[[str], bool] = lambda entry: False,
+    recall: Recall | None = None,
 ) -> list[Tool]:
-    """The eleven, and with a scratchpad its two. `mentioned(id)`: does this session's transcript hold that id?"""
+    """The eleven, with a scratchpad its two, with a recall its one. `mentioned(id)`: does this session's transcript
+    hold that id?"""
     ripgrep = find_ripgrep()
     snapshots = Snapshots(permissions, scratchpad)
     tools: list[Tool] = [
@@ -36,4 +39,6 @@ def default_tools(
     ]
     if scratchpad is not None:
         tools += [ScratchpadRead(scratchpad, mentioned), ScratchpadList(scratchpad, mentioned)]
+    if recall is not None:
+        tools.append(SearchSessions(recall))
     return tools
