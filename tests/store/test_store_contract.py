@@ -376,3 +376,220 @@ def test_a_message_of_five_megabytes(store):
     save(store, "x", USER, big)
     save(store, "x", ASSISTANT)
     assert store.tail("x", 2) == (1, [big, ASSISTANT])
+
+
+# -- cut, fork, slices, drafts, the trash's notes
+
+
+def many(count: int) -> list[dict]:
+    return [{"role": "user", "content": f"{number} " + "é" * (number * 97 % 3000)} for number in range(count)]
+
+
+def test_cut_keeps_the_old_session_and_names_it(store):
+    messages = many(30)
+    save(store, "x", *messages)
+    writer = store.open("x")
+    writer.edit(title="t", metadata={"own": 1, "rewind": {"entry": "older", "at": 99}})
+    entry = writer.cut(7)
+    assert (writer.count, writer.load()) == (7, messages[:7])
+    assert dict(writer.header.metadata) == {"own": 1, "rewind": {"entry": entry, "at": 7}}
+    writer.append([USER])
+    writer.close()
+    header, stored = store.load("x")
+    assert stored == [*messages[:7], USER] and (header.title, header.created_at) == ("t", START)
+    (kept,) = store.trash()
+    assert (kept.name, kept.session_id, kept.reason, kept.count) == (entry, "x", "rewound", 30)
+    assert store.trashed(entry)[0].metadata["rewind"]["entry"] == "older"
+    assert store.restore(entry) == "x" and store.load("x")[1] == messages
+    assert [(entry.reason, entry.count) for entry in store.trash()] == [("displaced", 8)]
+
+
+def test_cut_to_any_count(store):
+    for count in (0, 1, 9, 10):
+        save(store, str(count), *many(10))
+        writer = store.open(str(count))
+        writer.cut(count)
+        assert writer.load() == many(10)[:count] == store.load(str(count))[1]
+        for wrong in (-1, count + 1):
+            stamp = store.stamp(str(count))
+            with pytest.raises(ValueError, match=str(wrong)):
+                writer.cut(wrong)
+            assert store.stamp(str(count)) == stamp
+        writer.append([USER])
+        writer.close()
+        assert store.load(str(count))[1] == [*many(10)[:count], USER]
+    assert len(store.trash()) == 4
+
+
+def test_a_cut_for_another_reason_leaves_nothing_to_redo(store):
+    save(store, "x", USER, ASSISTANT, CALL)
+    writer = store.open("x")
+    writer.cut(2)
+    writer.cut(1, reason="cleared")
+    writer.close()
+    assert "rewind" not in store.header("x")[0].metadata
+    assert [(entry.reason, entry.count) for entry in store.trash()] == [("cleared", 2), ("rewound", 3)]
+
+
+def test_a_session_that_is_not_stored_cannot_be_cut(store):
+    writer = store.open("x", create=new())
+    with pytest.raises(ValueError):
+        writer.cut(0)
+    writer.close()
+    assert store.trash() == [] and not store.exists("x")
+
+
+def test_fork(store):
+    messages = many(200)
+    save(store, "x", *messages)
+    header = Header("y", "2026-11-21T00:00:00.000Z", "", metadata={"parent": {"id": "x"}})
+    holder = store.open("x")
+    for count in (0, 1, 3, 100, 199, 200, None):
+        new_id = f"y{count}"
+        store.fork("x", header._replace(session_id=new_id), count)
+        forked, stored = store.load(new_id)
+        assert stored == messages[:count]
+        assert (forked.session_id, forked.created_at) == (new_id, "2026-11-21T00:00:00.000Z")
+        assert dict(forked.metadata) == {"parent": {"id": "x"}} and forked.updated_at > START
+        save(store, new_id, USER)
+        assert store.tail(new_id, 1)[1] == [USER]
+    holder.append([ASSISTANT])
+    holder.close()
+    assert store.header("x")[1] == 201 and store.header("y200")[1] == 201 and store.trash() == []
+
+
+def test_a_fork_replaces_nothing(store):
+    save(store, "x", USER)
+    save(store, "y", ASSISTANT)
+    with pytest.raises(SessionExistsError, match="y"):
+        store.fork("x", new("y"))
+    with pytest.raises(SessionExistsError):
+        store.fork("x", new("x"))
+    with pytest.raises(SessionNotFoundError, match="nobody"):
+        store.fork("nobody", new("z"))
+    for count in (-1, 2):
+        with pytest.raises(ValueError):
+            store.fork("x", new("z"), count)
+    assert [row.session_id for row in store.list()] == ["y", "x"] and store.load("y")[1] == [ASSISTANT]
+
+
+def test_items_are_all_messages_from_any_on(store):
+    messages = [*many(300), {"role": "tool", "content": "b" * 700_000}, *many(20)]
+    save(store, "x", *messages)
+    assert list(store.items("x")) == messages
+    for start in (1, 150, 299, 300, 301, 319, 320, 900):
+        assert list(store.items("x", start)) == messages[start:]
+    save(store, "empty")
+    assert list(store.items("empty")) == []
+    with pytest.raises(SessionNotFoundError):
+        next(iter(store.items("nobody")))
+
+
+def test_items_leave_out_what_is_appended_meanwhile(store):
+    save(store, "x", USER, ASSISTANT)
+    items = store.items("x")
+    assert next(items) == USER
+    save(store, "x", CALL)
+    assert list(items) == [ASSISTANT]
+
+
+def test_a_draft_lies_beside_its_session(store):
+    assert store.draft("x") == ""
+    writer = store.open("x", create=new())
+    writer.keep_draft("not sent\n\x1b é\ud800")
+    assert store.draft("x") == "not sent\n\x1b é\ufffd" and not store.exists("x") and store.list() == []
+    writer.keep_draft("short")
+    assert store.draft("x") == "short"
+    writer.append([USER])
+    assert store.draft("x") == "short"
+    writer.keep_draft("")
+    assert store.draft("x") == ""
+    writer.keep_draft("again")
+    writer.close()
+    with pytest.raises(SessionLockedError):
+        writer.keep_draft("closed")
+    assert store.draft("x") == "again"
+
+
+def test_a_draft_before_the_first_message_is_there_at_the_next_opening(store):
+    for _ in range(2):
+        save(store, "x", USER)
+        store.delete("x")
+        writer = store.open("x", create=new())
+        writer.keep_draft("of the new one")
+        writer.close()
+        store.open("x", create=new()).close()
+        assert store.draft("x") == "of the new one"
+
+
+def test_a_draft_follows_its_session(store):
+    save(store, "x", USER)
+    writer = store.open("x")
+    writer.keep_draft("typed")
+    writer.cut(0)
+    writer.close()
+    assert store.draft("x") == "typed"
+    store.fork("x", new("y"))
+    assert store.draft("y") == ""
+    store.rename("x", "z")
+    assert (store.draft("x"), store.draft("z")) == ("", "typed")
+    entry = store.delete("z")
+    assert store.draft("z") == ""
+    save(store, "z", USER)
+    store.restore(entry.name)
+    assert store.draft("z") == "typed"
+
+
+def test_a_draft_stays_with_whatever_version_is_current(store):
+    save(store, "x", USER, ASSISTANT)
+    writer = store.open("x")
+    entry = writer.cut(1)
+    writer.keep_draft("typed after the cut")
+    writer.close()
+    store.restore(entry)
+    assert store.draft("x") == "typed after the cut" and store.header("x")[1] == 2
+
+
+def test_a_rename_remembers_the_last_ten_ids(store):
+    save(store, "0", USER)
+    for number in range(12):
+        store.rename(str(number), str(number + 1))
+    assert store.header("12")[0].metadata["formerly"] == [str(number) for number in range(2, 12)]
+    store.rename("12", "5", reason="undone")
+    assert store.header("5")[0].metadata["formerly"] == [*map(str, (2, 3, 4, 6, 7, 8, 9, 10, 11, 12))]
+    newest = store.trash()[0]
+    assert (newest.session_id, newest.reason, dict(newest.note)) == ("12", "undone", {"to": "5"})
+
+
+def test_the_trash_notes_who_deleted(store):
+    save(store, "x", USER)
+    assert dict(store.delete("x", by="y").note) == {"by": "y"}
+    save(store, "x", USER)
+    assert dict(store.delete("x").note) == {}
+    assert [dict(entry.note) for entry in store.trash()] == [{}, {"by": "y"}]
+    assert all(entry.size > 100 for entry in store.trash())
+
+
+def test_what_a_restore_displaces_has_the_reason_that_it_is_given(store):
+    save(store, "x", USER)
+    entry = store.delete("x")
+    save(store, "x", ASSISTANT)
+    store.restore(entry.name, reason="undone")
+    assert [(entry.reason, entry.count) for entry in store.trash()] == [("undone", 1)]
+
+
+def test_purge(store):
+    save(store, "x", USER)
+    writer = store.open("x")
+    writer.keep_draft("secret")
+    writer.close()
+    first = store.delete("x")
+    save(store, "x", ASSISTANT)
+    second = store.delete("x")
+    store.purge(first.name)
+    assert [entry.name for entry in store.trash()] == [second.name]
+    for name in (first.name, "", "..", "../sessions", "x"):
+        with pytest.raises(SessionNotFoundError):
+            store.purge(name)
+    store.restore(second.name)
+    assert store.load("x")[1] == [ASSISTANT] and store.trash() == []

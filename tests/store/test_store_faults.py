@@ -197,6 +197,83 @@ def test_one_restore(tmp_path, fault):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+def test_one_cut(tmp_path, fault):
+    def act(store):
+        writer = store.open("x")
+        try:
+            writer.cut(1)
+        finally:
+            writer.close()
+
+    def check(folder, done):
+        store = FileStore(folder)
+        found = opened_and_strict(folder)
+        assert found == BASE[:1] if done else found in (BASE, BASE[:1])
+        assert all(store.trashed(entry.name)[1] == BASE for entry in store.trash())
+        if found == BASE[:1]:
+            store.restore(store.header("x")[0].metadata["rewind"]["entry"])
+            assert opened_and_strict(folder) == BASE
+
+    each_fault(tmp_path, fault, base, act, check)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_fork(tmp_path, fault):
+    def check(folder, done):
+        store = FileStore(folder)
+        assert store.exists("y") or not done
+        if store.exists("y"):
+            assert opened_and_strict(folder, "y") == BASE[:2]
+        else:
+            store.fork("x", new("y"), 2)
+        assert opened_and_strict(folder) == BASE and store.trash() == []
+        assert opened_and_strict(folder, "y") == BASE[:2]
+
+    each_fault(tmp_path, fault, base, lambda store: store.fork("x", new("y"), 2), check)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_purge(tmp_path, fault):
+    def prepare(folder):
+        base(folder)
+        (folder / ".x.draft").write_text("unsent")
+        FileStore(folder).delete("x")
+        save(FileStore(folder), "x", [NEXT])
+        FileStore(folder).delete("x")
+
+    def check(folder, done):
+        store = FileStore(folder)
+        kept = [store.trashed(entry.name)[1] for entry in store.trash()]
+        assert kept == [[NEXT]] if done else kept in ([[NEXT], BASE], [[NEXT]])
+        if len(kept) == 2:
+            store.purge(store.trash()[-1].name)
+        assert len(store.trash()) == 1 and not store.exists("x")
+
+    each_fault(tmp_path, fault, prepare, lambda store: store.purge(store.trash()[-1].name), check)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_draft(tmp_path, fault):
+    def keep(store, text):
+        writer = store.open("x")
+        try:
+            writer.keep_draft(text)
+        finally:
+            writer.close()
+
+    def prepare(folder):
+        base(folder)
+        keep(FileStore(folder), "the old one")
+
+    def check(folder, done):
+        found = FileStore(folder).draft("x")
+        assert found == "the new one" * 99 if done else found in ("the old one", "the new one" * 99)
+        assert opened_and_strict(folder) == BASE
+
+    each_fault(tmp_path, fault, prepare, lambda store: keep(store, "the new one" * 99), check)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_one_repair(tmp_path, fault):
     def prepare(folder):
         base(folder)

@@ -31,6 +31,21 @@ while True:
         print("title", number, flush=True)
 """
 
+CUTTER = """
+import sys
+from scratchy.core.stored import Header
+from scratchy.store.files import FileStore
+store = FileStore(sys.argv[1])
+writer = store.open("x", create=Header("x", "", ""))
+number = int(sys.argv[2])
+while True:
+    number += 1
+    writer.append([{"role": "user", "content": f"{number} {at} " + "z" * 3000} for at in range(4)])
+    store.fork("x", Header(f"f{number}", "", ""), 3)
+    entry = writer.cut(1 if writer.count > 40 else writer.count - 2)
+    print(number, entry, flush=True)
+"""
+
 
 @pytest.mark.parametrize("turn", range(ROUNDS))
 def test_kills_at_random_moments(tmp_path, turn):
@@ -68,6 +83,35 @@ def test_kills_at_random_moments(tmp_path, turn):
         assert titled <= int((title or "title 0").split()[1]) <= len(found), seed
         acknowledged = len(found)
     assert acknowledged > KILLS
+
+
+def test_kills_while_it_is_cut_and_forked(tmp_path):
+    """The session is whole, each fork is whole or not there, and what was cut off is where the header says."""
+    seed = random.randrange(10**9)
+    chance, last = random.Random(seed), 0
+    for _ in range(12 * ROUNDS):
+        code = f"import sys; sys.path[:0] = {sys.path!r}\n{CUTTER}"
+        command = [sys.executable, "-I", "-c", code, str(tmp_path), str(last)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        lines = [process.stdout.readline()]
+        time.sleep(chance.random() * 0.05)
+        process.kill()
+        lines += process.stdout.read().split("\n")
+        process.stdout.close()
+        process.wait()
+        told = [line.split() for line in lines if len(line.split()) == 2 and line.rstrip().endswith("-x")]
+        last = max([last, *(int(number) for number, _ in told)]) + 1
+        assert opened_and_strict(tmp_path), seed
+        store = FileStore(tmp_path)
+        kept = {entry.name for entry in store.trash()}
+        assert all(entry in kept for _, entry in told), seed
+        header = store.header("x")[0]
+        assert len(store.trashed(header.metadata["rewind"]["entry"])[1]) > header.metadata["rewind"]["at"], seed
+        assert all(
+            row.count == 3 and len(store.load(row.session_id)[1]) == 3 for row in store.list() if row.session_id != "x"
+        )
+        assert not [row for row in store.list() if row.error], seed
 
 
 def test_a_file_size_limit(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from power_kit import RecordingDisk, rebuilt, states_after_a_cut
-from store_kit import BASE, NEXT, opened_and_strict, save
+from store_kit import BASE, NEXT, new, opened_and_strict, save
 
 from scratchy.core.errors import SessionExistsError
 from scratchy.store.files import FileStore
@@ -71,6 +71,9 @@ CASES = {  # what is there, what is done, the transcripts that may be found live
     "delete": (saved, lambda store, disk: store.delete("x"), [OLD]),
     "rename": (saved, lambda store, disk: store.rename("x", "y"), [OLD]),
     "restore": (in_the_trash, restored, [OLD, [NEXT]]),
+    "cut": (saved, written(lambda writer: writer.cut(4)), [OLD, OLD[:4]]),
+    "fork": (saved, lambda store, disk: store.fork("x", new("y"), 4), [OLD, OLD[:4]]),
+    "purge": (in_the_trash, lambda store, disk: store.purge(store.trash()[-1].name), [OLD, [NEXT]]),
     "conversion": (foreign, opened, [OF_JSON]),
     "repair": (with_a_tail, opened, [OLD]),
 }
@@ -96,10 +99,11 @@ def test_a_power_cut_leaves_the_old_or_the_new_session_whole(tmp_path, name):
         kept = [store.load(restore_beside(store, entry.name))[1] for entry in store.trash()]
         assert all(messages in [*allowed, before] for messages in kept)
         found = [store.load(session_id)[1] for session_id in sessions]
+        store.open("y", create=new("y")).close()  # what a fork left half made goes when its id is opened
         assert before in [*found, *kept] or name == "appends"
         assert not [path for path in folder.iterdir() if path.name.endswith(".tmp")] or not sessions
         shutil.rmtree(folder)
-    assert number > 5
+    assert number > 3
 
 
 def restore_beside(store: FileStore, name: str) -> str:
@@ -134,7 +138,7 @@ def test_a_failed_sync_then_a_power_cut(tmp_path, name, reached):
                     messages = opened_and_strict(folder, session_id)
                     assert holds(messages, allowed, done, name), (lose, len(messages), done)
             shutil.rmtree(folder)
-    assert lose >= 2
+    assert lose >= 2 or name == "purge"  # which writes nothing
 
 
 def holds(messages: list, allowed: list, done: int, name: str) -> bool:
