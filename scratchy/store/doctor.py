@@ -5,6 +5,7 @@ and a copy of what decodes takes its name. Not here: what lies beside sessions a
 can be saved of a file (salvage.py).
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -147,8 +148,14 @@ class Doctor:
         except ValueError:
             return None
         there = os.fstat(handle)
-        same = clean is not None and (clean.inode, clean.total) == (there.st_ino, head.total)
-        return clean.end if same and clean is not None and head.body <= clean.end <= there.st_size else None
+        if clean is None or (clean.inode, clean.total) != (there.st_ino, head.total) or clean.end > there.st_size:
+            return None
+        if clean.end == there.st_size and clean.changed == there.st_mtime_ns:
+            return clean.end
+        with suppress(DamageError):  # the file may have been written by another program since
+            list(slices(self._disk, handle, head, (max(head.total - 1, 0), head.total), clean.end))
+            return clean.end
+        return None
 
     def _tail(self, handle: int, head: Head | None, path: str, session_id: str) -> Iterator[Finding]:
         if head is None or holding(self._place.lock_path(session_id)) is not None:
@@ -243,10 +250,10 @@ class Doctor:
         for run in saved.runs:
             at = copy_all(self._disk, source, copy, run.start, run.end - run.start, at)
         head = read_head(self._disk, copy)
-        there = 0 if head is None else sum(map(len, slices(self._disk, copy, head, (0, head.total), at)))
-        if there != saved.kept:
-            raise OSError(5, "The copy could not be read back")
-        return at
+        with suppress(DamageError):
+            if head and sum(map(len, slices(self._disk, copy, head, (0, head.total), at))) == saved.kept:
+                return at
+        raise OSError(errno.EIO, "The copy could not be read back")
 
 
 def owner(place: Place, name: str, named: str) -> str | None:

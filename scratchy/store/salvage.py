@@ -19,7 +19,7 @@ from scratchy.store.toonfile import (
     DamageError,
     FutureError,
     Head,
-    decode_items,
+    decode_document,
     item_end,
     item_starts,
     make_header,
@@ -159,7 +159,11 @@ class _Walk:
     def _check(self, data: bytes, count: int, offset: int) -> None:
         if not data.endswith(b"\n"):
             raise DamageError("it is cut off", offset + len(data))
-        items = decode_items(data, count, offset)
+        start = f"messages[{count}]:\n".encode()
+        document = decode_document(start + data, offset - len(start))
+        if len(document) > 1:  # lines that belong to no item
+            raise DamageError("no message", offset)
+        items = document["messages"]
         if offset + len(data) == self._stop and not items[-1].keys() & {"content", "tool_calls"}:
             raise DamageError("it is cut off", offset + len(data))  # at the end of a line, so that the rest decodes
         if self._total is None and not all(isinstance(item.get("role"), str) for item in items):

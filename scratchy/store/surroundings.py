@@ -14,12 +14,13 @@ from urllib.parse import quote
 
 from scratchy.core.findings import Finding
 from scratchy.store.ids import SUFFIX, decode_id
+from scratchy.store.index_backlog import INDEX
+from scratchy.store.index_db import is_refusal
 from scratchy.store.lock import holding
 from scratchy.store.place import Place
 from scratchy.store.trash import FOLDER, Trash
 from scratchy.system import WINDOWS, file_system
 
-INDEX = ".index.sqlite"
 LOW, FULL = 500_000_000, 10_000_000  # bytes left on the disk: said; no message can be sure of its place
 
 _BESIDE = re.compile(r"\.(.+)\.(lock|draft|tmp|tail-[0-9]+)\Z|([^.].*)_(events|transcript)\.jsonl\Z", re.DOTALL)
@@ -166,13 +167,12 @@ def _index(place: Place) -> Iterator[Finding]:
     path = place.path(INDEX)
     if not os.path.lexists(path):
         return
-    said = ""
+    way = "mode=ro" if os.path.lexists(f"{path}-wal") else "immutable=1"  # else reading leaves files beside it
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=1)) as index:
+        with closing(sqlite3.connect(f"file:{quote(path)}?{way}", uri=True, timeout=1)) as index:
             said = str(index.execute("PRAGMA quick_check(1)").fetchone()[0])
-    except sqlite3.DatabaseError as error:
-        busy = getattr(error, "sqlite_errorname", "") in ("SQLITE_BUSY", "SQLITE_LOCKED")
-        said = "ok" if busy else str(error)
+    except sqlite3.Error as error:
+        said = "ok" if is_refusal(error) else str(error)
     if said != "ok":
         advice = "It is derived: the next search makes it anew."
         yield Finding("index", f"the search index is damaged ({said})", path, advice=advice)
