@@ -1,0 +1,150 @@
+"""The real program: the agent edits files, /rewind offers them back, the diff is on the screen, a choice restores."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from draftbench import soon
+from ptys import PATIENCE, ROOT, Terminal
+from sessionbench import calling
+
+from scratchy.store.files import FileStore
+
+ANSWERS = [
+    calling("edit_file", {"file_path": "poem.txt", "old_text": "roses", "new_text": "thorns"}, "c1"),
+    calling("create_file", {"file_path": "new.txt", "content": "made\n"}, "c2"),
+    "All done.",
+    "Said again.",
+]
+
+
+class Work:
+    """A folder with a file in it, and the program there with a script of answers that changes files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.poem, self.new = folder / "poem.txt", folder / "new.txt"
+        self.poem.write_text("roses are red\n")
+        self.poem.chmod(0o640)
+        (folder / "answers.json").write_text(json.dumps(ANSWERS))
+
+    def open(self, *flags: str, **environment: str) -> Terminal:
+        where = ["--sessions-dir", str(self.folder / "sessions"), "--cwd", str(self.folder)]
+        model = ["--provider", "scripted", "-m", str(self.folder / "answers.json")]
+        return Terminal(
+            *where, *model, *flags, program=ROOT / "run_agent.py", columns=100, rows=40, HOME=str(self.folder),
+            SCRATCHY_TITLES="off", OLLAMA_HOST="http://127.0.0.1:1", **environment,
+        )  # fmt: skip
+
+    def messages(self) -> list[Any]:
+        store = FileStore(self.folder / "sessions")
+        return store.load("default")[1] if store.exists("default") else []
+
+    @property
+    def changed(self) -> bool:
+        return self.poem.read_text() == "thorns are red\n" and self.new.exists()
+
+    @property
+    def restored(self) -> bool:
+        as_then = self.poem.read_text() == "roses are red\n" and self.poem.stat().st_mode & 0o777 == 0o640
+        return as_then and not self.new.exists()
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    return Work(tmp_path)
+
+
+def standing(terminal: Terminal) -> None:
+    terminal.wait_for(lambda: re.fullmatch(r"\[default\] (yolo )?You:", terminal.line()) is not None)
+
+
+def talked(work: Work, terminal: Terminal) -> None:
+    """A turn that changed both files, stored, and the prompt is there again."""
+    standing(terminal)
+    terminal.send("write\r")
+    soon(lambda: any(message.get("content") == "All done." for message in work.messages()), terminal)
+    standing(terminal)
+    assert work.changed
+
+
+def rewound(work: Work, terminal: Terminal) -> None:
+    terminal.send("/rewind 1\r")
+    terminal.wait_for("Restore 2 files")
+    assert [message["role"] for message in work.messages()] == ["system"]
+
+
+@pytest.mark.timeout(4 * PATIENCE)
+def test_a_rewind_shows_the_diffs_and_a_choice_restores_the_files(work: Work) -> None:
+    with work.open("--yolo") as terminal:
+        talked(work, terminal)
+        rewound(work, terminal)
+        shown = terminal.text()
+        assert "-thorns are red" in shown and "+roses are red" in shown and "+++ /dev/null" in shown
+        assert "Leave the files as they are" in shown and work.changed, "nothing is restored before the choice"
+        terminal.send("\r")
+        terminal.wait_for("Restored 2 files.")
+        standing(terminal)
+        assert work.restored
+        terminal.send("/redo\r")
+        terminal.wait_for(lambda: terminal.text().count("Restore 2 files") > 0 and "Made so again" in terminal.text())
+        terminal.send("\r")
+        soon(lambda: work.changed, terminal)
+
+
+@pytest.mark.timeout(4 * PATIENCE)
+@pytest.mark.parametrize("keys", ["\x1b", "\x1b[B\r"])
+def test_leaving_the_question_leaves_the_files(work: Work, keys: str) -> None:
+    with work.open("--yolo") as terminal:
+        talked(work, terminal)
+        rewound(work, terminal)
+        terminal.send(keys)
+        standing(terminal)
+        assert work.changed
+        terminal.send("/rewind files\r")  # asks once more
+        terminal.wait_for(lambda: terminal.text().count("+roses are red") == 2 and "Restore 2 files" in terminal.text())
+        terminal.send("\r")
+        soon(lambda: work.restored, terminal)
+
+
+@pytest.mark.timeout(4 * PATIENCE)
+def test_a_person_changed_one_meanwhile(work: Work) -> None:
+    with work.open("--yolo") as terminal:
+        talked(work, terminal)
+        work.poem.write_text("my own words\n")
+        terminal.send("/rewind 1\r")
+        terminal.wait_for("Restore 1 file")
+        assert "somebody else changed it since" in " ".join(terminal.text().split())
+        terminal.send("\r")
+        terminal.wait_for("Restored 1 file.")
+        assert work.poem.read_text() == "my own words\n" and not work.new.exists()
+
+
+@pytest.mark.timeout(4 * PATIENCE)
+def test_plain_mode_prints_the_line_that_restores(work: Work) -> None:
+    with work.open("--yolo", "--plain") as terminal:
+        talked(work, terminal)
+        terminal.send("/rewind 1\r")
+        terminal.wait_for("Restore 2 files")
+        standing(terminal)
+        assert "+roses are red" in terminal.text() and "Leave the files" not in terminal.text() and work.changed
+        line = re.search(r"\(`(/rewind\s+files\s+\S+)`\)", terminal.text())
+        assert line is not None, terminal.text()
+        terminal.send(f"{line[1]}\r")
+        terminal.wait_for("Restored 2 files.")
+        assert work.restored
+
+
+@pytest.mark.timeout(4 * PATIENCE)
+def test_the_question_before_a_call_says_what_cannot_be_undone(work: Work) -> None:
+    (work.folder / "big").touch()
+    with (work.folder / "big").open("wb") as file:
+        file.truncate(51_000_000)
+    (work.folder / "answers.json").write_text(json.dumps([calling("delete_file", {"file_path": "big"}), "Well."]))
+    with work.open() as terminal:
+        standing(terminal)
+        terminal.send("delete it\r")
+        terminal.wait_for("Run it?")
+        assert "cannot be undone by /rewind: more than 50 MB" in " ".join(terminal.text().replace("│", " ").split())
