@@ -38,11 +38,21 @@ def _sessions_dir(context: typer.Context, after: str | None) -> Path:
 
 
 @session_app.command("list")
-def session_list(context: typer.Context, sessions_dir: SessionsDir = None, as_json: AsJson = False) -> int:
-    """All sessions, newest activity first."""
-    from scratchy.shell import sessions
+def session_list(
+    context: typer.Context,
+    near: Annotated[bool, typer.Option("--here/--all", help="Those of this folder, or all (the default).")] = False,
+    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Those with this tag.")] = None,
+    channel: Annotated[str | None, typer.Option(metavar="NAME", help="Those of this channel, by their id.")] = None,
+    search: Annotated[str | None, typer.Option(metavar="WORDS", help="Those that have these words.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="The newest N of them.")] = None,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """The sessions, newest activity first."""
+    from scratchy.shell import listing
 
-    return sessions.list_sessions(_sessions_dir(context, sessions_dir), as_json)
+    wanted = listing.Wanted(near, tag, channel, search, limit)
+    return listing.list_sessions(_sessions_dir(context, sessions_dir), here(), wanted, as_json)
 
 
 @session_app.command("show")

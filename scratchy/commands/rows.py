@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from scratchy.core.stored import SessionInfo
+from scratchy.core.stored import SessionInfo, tags_in
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.finding import folder_of
-from scratchy.sessions.naming import tags_in
 from scratchy.sessions.project import is_here
 from scratchy.sessions.times import local_time
 

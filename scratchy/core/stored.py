@@ -1,7 +1,7 @@
 """What a store tells of its sessions without their messages: values only, cheap to import."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 
 class Header(NamedTuple):
@@ -49,3 +49,9 @@ class TrashEntry(NamedTuple):
     count: int  # pyright: ignore[reportIncompatibleMethodOverride] - nobody counts in a row
     size: int
     note: Mapping[str, Any] = {}
+
+
+def tags_in(metadata: Mapping[str, Any]) -> list[str]:
+    """The tags of a header, whatever stands there in a file that somebody else wrote."""
+    tags: Any = metadata.get("tags")
+    return [tag for tag in cast("list[Any]", tags) if isinstance(tag, str)] if isinstance(tags, list) else []

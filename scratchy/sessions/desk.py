@@ -25,7 +25,8 @@ from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
-from scratchy.sessions.project import Look, working_folder
+from scratchy.sessions.looking import Look
+from scratchy.sessions.project import working_folder
 from scratchy.sessions.searching import ProjectRecall, Searching
 from scratchy.sessions.titles import Titler, one_line, words_title
 from scratchy.sessions.worker import finished

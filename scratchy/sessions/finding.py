@@ -16,9 +16,8 @@ from scratchy import compose
 from scratchy.core.errors import ScratchyError
 from scratchy.core.messages import Message, text_of
 from scratchy.core.ports import Store
-from scratchy.core.stored import Header, SessionInfo
+from scratchy.core.stored import Header, SessionInfo, tags_in
 from scratchy.core.text import reveal
-from scratchy.sessions.naming import tags_in
 from scratchy.sessions.project import identity, is_here, is_same
 from scratchy.sessions.times import utc_stamp
 

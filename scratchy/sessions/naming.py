@@ -5,8 +5,9 @@ Not here: titles that are made (titles.py), ids (the store's rename), the comman
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
+from scratchy.core.stored import tags_in as tags_in
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.titles import PRIVATE, one_line
 
@@ -15,11 +16,6 @@ PRIVATE_MEANS = (
     f"'{PRIVATE}': no model is told of this session but the one that answers in it; your own searches find it."
 )
 _TAG = re.compile(rf"[\w./-]{{1,{LONGEST_TAG}}}")
-
-
-def tags_in(metadata: Mapping[str, Any]) -> list[str]:
-    tags: Any = metadata.get("tags")
-    return [tag for tag in cast("list[Any]", tags) if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
 def changed_tags(tags: Sequence[str], changes: Sequence[str]) -> list[str]:

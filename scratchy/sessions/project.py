@@ -3,11 +3,8 @@
 On the way to the prompt only paths are compared; git is asked in the background. No file is written into a project.
 """
 
-import asyncio
 import os
 import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -36,22 +33,6 @@ def identity(folder: Path, known: Any = None) -> dict[str, Any]:
     root: Any = before.get("root") if is_same_inode(before, found) else None
     root = root or _root_commit(folder)
     return {**found, "root": root} if root else found
-
-
-class Look:
-    """`identity`, found out in a thread that nobody waits for at the end. `found`: None until it is."""
-
-    def __init__(self, folder: Path, known: Any = None) -> None:
-        self.found: dict[str, Any] | None = None
-        threading.Thread(target=self._work, args=(folder, known), name="project", daemon=True).start()
-
-    def _work(self, folder: Path, known: Any) -> None:
-        self.found = identity(folder, known)
-
-    async def wait(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while self.found is None and time.monotonic() < until:
-            await asyncio.sleep(0.005)
 
 
 def _root_commit(folder: Path) -> str:

@@ -11,9 +11,8 @@ from typing import Any, cast
 from scratchy import compose
 from scratchy.core.found import Found
 from scratchy.core.ports import Store
-from scratchy.core.stored import Header
+from scratchy.core.stored import Header, tags_in
 from scratchy.sessions.finding import folder_of
-from scratchy.sessions.naming import tags_in
 from scratchy.sessions.project import is_here, is_same
 from scratchy.sessions.worker import finished
 

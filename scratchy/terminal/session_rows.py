@@ -15,10 +15,9 @@ from prompt_toolkit.utils import get_cwidth
 from scratchy.commands.rows import age, short_age, shown
 from scratchy.core.errors import ScratchyError
 from scratchy.core.messages import text_of
-from scratchy.core.stored import SessionInfo
+from scratchy.core.stored import SessionInfo, tags_in
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.finding import Finder, Look, folder_of, model_of
-from scratchy.sessions.naming import tags_in
 from scratchy.sessions.times import local_time
 from scratchy.terminal.layout import clip
 from scratchy.terminal.lines import one_line
