@@ -24,6 +24,7 @@ from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.searching import ProjectRecall
 from scratchy.sessions.seen import Seen, copied
+from scratchy.sessions.titles import words_title
 from scratchy.sessions.worker import Worker
 
 STEPS_REACHED = "Max iterations reached."
@@ -255,6 +256,7 @@ class Agent:
             system_prompt=self._system,
             max_steps=self.max_iterations,
             facts=lambda: self._facts(session_id),
+            title_of=None if config.titles_wanted() == "off" else words_title,
         )
         worker, stack = Worker(), ExitStack()
         try:

@@ -138,7 +138,7 @@ class Start:
         sessions = import_module("scratchy.sessions.manager").SessionManager(store=self.store)
         made = desk.Desk(
             sessions,
-            _titled_by_words(self.config) if once else self.config,
+            _titled_by_words(self.config) if once or not sys.stdin.isatty() else self.config,
             opened,
             machine=machine_id(),
             say=say,
@@ -170,7 +170,7 @@ class Start:
 
 
 def _titled_by_words(config: Config) -> Config:
-    """One answer asks the model once."""
+    """For one answer, and where no person talks: the model is asked for nothing else."""
     return config._replace(titles="words") if config.titles == "model" else config
 
 

@@ -357,7 +357,7 @@ def test_help_names_all_and_each_has_its_words(window):
         assert name in shown
     assert {"/help", "/status", "/info", "/sessions", "/list", "/new", "/resume", "/continue", "/switch", "/clear",
             "/rename", "/delete", "/trash", "/restore", "/history", "/model", "/tools", "/copy", "/export", "/system",
-            "/fork", "/branch", "/rewind", "/redo", "/undo", "/tree",
+            "/title", "/tag", "/fork", "/branch", "/rewind", "/redo", "/undo", "/tree",
             "/exit", "/quit"} == set(command_names())  # fmt: skip
 
 

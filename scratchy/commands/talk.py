@@ -30,9 +30,10 @@ async def status(desk: Desk, argument: str) -> Outcome:
         f"Last Activity: {session.last_activity:%Y-%m-%d %H:%M:%S}",
         f"Saved: {'Yes' if conversation.saved and desk.keeps else 'No'}{unsaved}",
         f"Model: {provider.name} · {provider.model}" if provider else "Model: none chosen yet",
-        f"Tokens: {_tokens(session.messages)}",
+        f"Tokens: {_tokens(session.messages, session.metadata.get('title_usage'))}",
         *_described(desk),
         f"Folder: {desk.config.folder}",
+        *([f"Added folders: {', '.join(map(str, desk.config.add_dirs))}"] if desk.config.add_dirs else []),
         f"Sessions in: {desk.place}",
     ]
     if desk.config.yolo:
@@ -119,8 +120,10 @@ def _described(desk: Desk) -> list[str]:
     return lines
 
 
-def _tokens(messages: list[Message]) -> str:
-    usages = [message["usage"] for message in messages if isinstance(message.get("usage"), dict)]  # pyright: ignore[reportTypedDictNotRequiredAccess]
+def _tokens(messages: list[Message], title: Any) -> str:
+    """`title`: what asking for the session's title took."""
+    told: list[Any] = [*(message.get("usage") for message in messages), title]
+    usages = [cast("dict[str, int]", usage) for usage in told if isinstance(usage, dict)]
     sent = sum(usage.get("prompt_tokens", 0) for usage in usages)
     answered = sum(usage.get("completion_tokens", 0) for usage in usages)
     return f"{sent} in, {answered} out"

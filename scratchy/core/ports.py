@@ -194,6 +194,11 @@ class SessionWriter(Protocol):
         loses it. Returns the entry's name."""
         ...
 
+    def lead(self, message: Mapping[str, Any], reason: str) -> None:
+        """`message` becomes the first one; a system message that stands there gives way. The rest is not encoded anew;
+        the whole old session goes to the trash with `reason`."""
+        ...
+
     def keep_draft(self, text: str) -> None:
         """What was typed and not sent lies beside the session, replaced whole; empty: nothing lies there any more."""
         ...

@@ -13,7 +13,7 @@ INTERRUPTED = "interrupted; it may have run"
 
 
 class AgentSession:
-    """One conversation: `session_id`, `messages` (the transcript; may be read, changed and assigned), `metadata`, `title`.
+    """One conversation: `session_id`, `title`, `metadata`, `messages` (the transcript; may be read, changed, assigned).
 
     `created_at` and `last_activity` are naive local datetimes. `context_start` is the index of the first message that
     requests still send, after one was too long.

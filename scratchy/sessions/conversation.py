@@ -21,12 +21,9 @@ from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
 from scratchy.core.session import AgentSession, missing_results, system_part
 from scratchy.core.stored import Header
 from scratchy.sessions.drafts import Drafts
+from scratchy.sessions.part import SLICE, Part
 from scratchy.sessions.times import local_time, utc_stamp
 from scratchy.sessions.worker import Worker
-
-SLICE = 300  # messages read at once when a long session is loaded for its first turn
-CHARS_PER_TOKEN = 4
-UNKNOWN_WINDOW = 256_000  # tokens; what is loaded of a long session when the provider does not tell its window
 
 log = logging.getLogger("scratchy.sessions")
 logging.getLogger("scratchy").addHandler(logging.NullHandler())  # silent unless somebody listens, the screen is in use
@@ -86,10 +83,9 @@ class Conversation:
         self.save_error: OSError | SessionError | None = None
         self._store = store
         self._writer = writer
-        self._first = first
         self._stored_before = stored
-        self._system_prompt = engine.system_prompt
         self._worker = Worker()
+        self._part = Part(store, session, self._worker, first)
         self.drafts = Drafts(store, session, self._worker, lambda: self._writer)
         self._clock = SystemClock()
         self._new_id = NewId(f"call_{os.getpid()}_{time.time_ns()}_")
@@ -101,12 +97,16 @@ class Conversation:
     @property
     def count(self) -> int:
         """Messages of the whole transcript, those that are not loaded or not saved included."""
-        return self._first + len(self.session.messages)
+        return self._part.count
 
     @property
     def saved(self) -> bool:
         """Whether all of it is on disk."""
         return self._stored == len(self.session.messages)
+
+    @property
+    def _first(self) -> int:
+        return self._part.first
 
     @property
     def _stored(self) -> int:
@@ -130,14 +130,7 @@ class Conversation:
     async def page(self, count: int, before: int | None = None) -> tuple[int, list[Message]]:
         """At most `count` messages before number `before` (None: the end), and the number of the first of them. What is
         not loaded is read for this call only."""
-        end = self.count if before is None else min(before, self.count)
-        first = max(0, end - count)
-        loaded = self.session.messages[max(0, first - self._first) : max(0, end - self._first)]
-        missing = min(end, self._first) - first
-        if missing <= 0:
-            return first, loaded
-        read = await self._worker.run(lambda: self._store.tail(self.session_id, missing, before=first + missing))
-        return first, [*read[1], *loaded]
+        return await self._part.page(count, before)
 
     async def turn(self, line: str) -> AsyncGenerator[Event, None]:
         """The user's line, stored, then the model's turn as events; each finished message is on disk before the next
@@ -154,7 +147,7 @@ class Conversation:
             for event in await self._prepare(provider):
                 yield event
             settings = TurnSettings(self._clock, self._new_id, self.approve, self.engine.max_steps)
-            context = context_of(self.session, self._system_prompt)
+            context = context_of(self.session, self._part.head or self.engine.system_prompt)
             turn = run_turn(self.session, provider, self.engine.tools, context, settings)
             async with aclosing(turn) as events:
                 async for event in events:
@@ -168,6 +161,8 @@ class Conversation:
                             return
         finally:
             await self._flush()
+        if self._part.start != self.session.metadata.get("context_start"):
+            await self._keep_facts()
         self.engine.answered()
 
     async def settle(self) -> None:
@@ -205,7 +200,7 @@ class Conversation:
             if count <= first:
                 first, kept = self._store.tail(self.session_id, SLICE, before=count)
             entry = writer.cut(count, reason=reason)
-            self._first, self.session.messages[:], self.session.context_start = first, kept, 0
+            self._part.first, self.session.messages[:], self.session.context_start = first, kept, 0
             self.session.metadata = dict(writer.header.metadata)
             self.stamp = self._store.stamp(self.session_id)
             return entry
@@ -214,10 +209,20 @@ class Conversation:
 
     async def set_system(self, text: str) -> None:
         """Another system message for this session; the old transcript goes to the trash."""
-        messages = await self.load_whole()
-        rest = messages[len(system_part(messages)) :]
-        changed: list[Message] = [{"role": "system", "content": text}, *rest]
-        await self._replace(changed, "replaced")
+        await self.settle()
+        system: Message = {"role": "system", "content": text}
+        had = system_part((await self.page(1, before=1))[1])
+        writer = await self._open() if self._first + self._stored else None
+
+        def lead() -> None:
+            if writer is not None:
+                writer.lead(system, "replaced")
+            if self._first:
+                self._part.head, self._part.first = text, self._first + 1 - len(had)
+            else:
+                self.session.messages[: len(had)] = [system]
+
+        await self._write(lead)
 
     async def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
         writer = await self._open()
@@ -231,9 +236,7 @@ class Conversation:
 
     async def load_whole(self) -> list[Message]:
         """The whole transcript, read now where only its end was loaded."""
-        while self._first > 0:
-            await self._load_slice()
-        return self.session.messages
+        return await self._part.whole()
 
     # -- a turn's steps
 
@@ -268,7 +271,7 @@ class Conversation:
     async def _prepare(self, provider: Provider) -> list[Event]:
         await provider.prepare()
         log.debug("turn in %s with %s · %s", self.session_id, provider.name, provider.model)
-        await self._load_earlier((provider.window or UNKNOWN_WINDOW) * CHARS_PER_TOKEN)
+        await self._part.for_request(provider.window)
         return [*await self._keep_facts(), *self._said()]
 
     async def _store_added(self, message: Message) -> tuple[list[Event], bool]:
@@ -312,7 +315,7 @@ class Conversation:
 
         def replace() -> None:
             writer.replace(messages, "replaced")
-            self._first = 0
+            self._part.first = 0
 
         await self._write(replace)
         lost = f" {unread} older messages were not in memory; look for them there." if unread else ""
@@ -323,19 +326,6 @@ class Conversation:
 
     def _saved_all(self) -> None:
         self.unsaved, self.save_error = "", None
-
-    async def _replace(self, messages: list[Message], reason: str) -> None:
-        """On disk first, then in memory, cancelled or not: neither is ever at odds with the other."""
-
-        def replace() -> None:
-            if writer is not None:
-                writer.replace(messages, reason)
-            self.session.messages[:] = messages
-            self.session.context_start = 0
-            self.unsaved, self.save_error = "", None
-
-        writer = await self._open() if self._first + self._stored else None
-        await self._write(replace)
 
     async def _write(self, call: Callable[[], None]) -> None:
         def write() -> None:
@@ -356,7 +346,7 @@ class Conversation:
         Before the first message nothing is written: the header waits for it."""
         writer = await self._open()
         known = dict(writer.header.metadata)
-        told = {**known, **self.session.metadata, **self.engine.facts()}
+        told = {**known, **self.session.metadata, **self.engine.facts(), "context_start": self._part.start}
         facts = {key: value for key, value in told.items() if value is not None}
         if facts != known or title not in (None, writer.header.title):
             try:
@@ -377,24 +367,3 @@ class Conversation:
 
     def _last_context(self) -> str:
         return next((message["context"] for message in reversed(self.session.messages) if "context" in message), "")
-
-    # -- loading what a resume left out
-
-    async def _load_earlier(self, chars: int) -> None:
-        """Load older messages, newest first, until the context is full; the system message in any case."""
-        weight = sum(len(text_of(message)) for message in self.session.messages)
-        while self._first > 0 and weight < chars and not self.session.context_start:
-            weight += sum(len(text_of(message)) for message in await self._load_slice())
-        if self._first > 0:
-            _, head = await self._worker.run(lambda: self._store.tail(self.session_id, 1, before=1))
-            self._system_prompt = text_of(head[0]) if head and head[0].get("role") == "system" else self._system_prompt
-
-    async def _load_slice(self) -> list[Message]:
-        before = self._first
-        first, messages = await self._worker.run(lambda: self._store.tail(self.session_id, SLICE, before=before))
-        if self._first != before:  # a command read it at the same time
-            return []
-        self.session.messages[:0] = messages
-        self.session.context_start += len(messages) if self.session.context_start else 0
-        self._first = first
-        return messages

@@ -22,10 +22,11 @@ from scratchy.core.messages import text_of
 from scratchy.core.ports import Approve, Provider
 from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
+from scratchy.sessions.answering import Answering
 from scratchy.sessions.conversation import Conversation, Engine
+from scratchy.sessions.looking import Look
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
-from scratchy.sessions.looking import Look
 from scratchy.sessions.project import working_folder
 from scratchy.sessions.searching import ProjectRecall, Searching
 from scratchy.sessions.titles import Titler, one_line, words_title
@@ -59,9 +60,7 @@ class Desk:
         self.scratchpad: Scratchpad = compose.open_scratchpad(manager.store)
         self.searching = Searching(manager.store)
         self._machine = machine
-        self._choice: Choice | None = None
-        self._previous: Choice | None = None
-        self._choosing = asyncio.Lock()
+        self._answering = Answering(machine, say)
         self._announcing: asyncio.Task[None] | None = None
         self._approve: Approve | None = None
         self._empty: dict[str, AgentSession] = {}  # opened here, nothing stored yet
@@ -78,7 +77,7 @@ class Desk:
     @property
     def provider(self) -> Provider | None:
         """The provider in use, None while none is chosen."""
-        return self._choice.provider if self._choice else None
+        return self._answering.current.provider if self._answering.current else None
 
     @property
     def keeps(self) -> bool:
@@ -136,52 +135,12 @@ class Desk:
 
     async def choice(self) -> Choice:
         """The provider for the current session. A failure is not kept: the next turn looks again."""
-        async with self._choosing:
-            if self._choice is None:
-                session = self.conversation.session.metadata
-                choice = await compose.choose_provider(self.config, session, self._machine)
-                if self._previous is not None and self._previous.same_as(choice):
-                    choice = Choice(self._previous.provider, choice.why, choice.endpoint, choice.found, choice.wanted)
-                elif self._previous is not None:
-                    await self._previous.provider.aclose()
-                self._previous = None
-                self._choice = choice
-                self._say_change(choice)
-            return self._choice
+        return await self._answering.choice(self.config, self.conversation.session.metadata)
 
     async def use_model(self, spec: str) -> Choice:
         """The person chose: `model`, `provider` or `provider/model`. Raises: ConfigError, ProviderError, ValueError."""
-        first, slash, rest = spec.partition("/")
-        current = self._choice.provider.name if self._choice else None
-        if first.lower() in compose.PROVIDERS:
-            name, model = first.lower(), rest if slash else None
-        elif spec.lower().endswith(".gguf"):
-            name, model = "local", spec
-        else:
-            name, model = current or (await self.choice()).provider.name, spec
-        base_url = self.config.base_url if name == "openai" else None
-        provider = compose.open_provider(name, model=model, base_url=base_url)
-        try:
-            await provider.prepare()
-        except ProviderError:
-            await provider.aclose()
-            raise
-        await self._doubt(provider, model)
-        async with self._choosing:
-            await self._let_go_of_provider()
-            url = compose.provider_url(name, base_url)
-            self._choice = Choice(provider, "chosen with /model", compose.endpoint_of(url), wanted=model)
-        return self._choice
-
-    async def _doubt(self, provider: Provider, model: str | None) -> None:
-        """Say so when the provider lists models, and this is none of them: a slip is noticed before a message is."""
-        try:
-            names = [info.name for info in await compose.list_models(provider)]
-        except ProviderError:
-            return
-        if model and names and not any(name in (model, f"{model}:latest") for name in names):
-            shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
-            self.say(f"{provider.name} does not list a model '{model}'. It lists: {shown}.")
+        await self.titler.stop()
+        return await self._answering.use(spec, self.config, self.conversation.session.metadata)
 
     # -- moving between sessions: the new one is open before the current one is let go, and the current one stays where
     # what is not saved yet cannot be saved (OSError or SessionError)
@@ -220,6 +179,7 @@ class Desk:
         """Into the trash. The current one: a new made session becomes current. False when there was none."""
         if session_id == self.conversation.session_id:
             old, opened = self.conversation, open_session(self.manager.store, made_id(self.manager.store))
+            await old.drafts.part()
             try:
                 self.manager.delete_session(session_id, by=opened.session.session_id)
             except BaseException:
@@ -247,6 +207,7 @@ class Desk:
         When it fails the current session stays, and is opened again should the store have got half way."""
         old, store = self.conversation, self.manager.store
         await old.settle()
+        await old.drafts.part()
         before = store.stamp(old.session_id)
         try:
             await finished(asyncio.to_thread(call))
@@ -281,7 +242,7 @@ class Desk:
             await asyncio.wait([self._announcing])
         await self.searching.close()
         await self.conversation.close()
-        await self._let_go_of_provider()
+        await self._answering.close()
 
     # -- inside
 
@@ -295,9 +256,8 @@ class Desk:
     def _take(self, opened: Opened) -> None:
         same = self.conversation.session_id == opened.session.session_id
         self.conversation = self._converse(opened)
-        if same:  # its file changed, its model did not
-            return
-        self._previous, self._choice = self._choice or self._previous, None
+        if not same:  # else its file changed, its model did not
+            self._answering.leave(new=not opened.resumed)
 
     def _converse(self, opened: Opened) -> Conversation:
         session = opened.session
@@ -362,27 +322,17 @@ class Desk:
 
     def _entitle(self) -> None:
         """After a turn; the prompt does not wait for it."""
-        if self.config.titles == "model" and self._choice is not None:
-            self.titler.begin(self.conversation, self._choice.provider)
+        if self.config.titles == "model" and self.provider is not None:
+            self.titler.begin(self.conversation, self.provider)
 
     def _facts(self) -> dict[str, Any]:
         facts: dict[str, Any] = {"folder": str(self.config.folder), "machine": self._machine or None}
         looked = self._projects.get(self.config.folder)
         if looked is not None and looked.found:
             facts["project"] = looked.found
-        if self._choice is not None:
-            provider = self._choice.provider
-            facts |= {"provider": provider.name, "model": provider.model or None, "endpoint": self._choice.endpoint}
-            facts["found"] = self._choice.found or None
+        choice = self._answering.current
+        if choice is not None:
+            provider = choice.provider
+            facts |= {"provider": provider.name, "model": provider.model or None, "endpoint": choice.endpoint}
+            facts["found"] = choice.found or None
         return facts
-
-    def _say_change(self, choice: Choice) -> None:
-        before = self.conversation.session.metadata.get("provider")
-        if before and before != choice.provider.name:
-            self.say(f"This session was held with {before}; {choice.provider.name} goes on with it ({choice.why}).")
-
-    async def _let_go_of_provider(self) -> None:
-        for choice in (self._choice, self._previous):
-            if choice is not None:
-                await choice.provider.aclose()
-        self._choice = self._previous = None

@@ -9,15 +9,18 @@ import time
 from typing import TYPE_CHECKING
 
 from scratchy.core.errors import SessionNotFoundError
+from scratchy.core.messages import text_of
 from scratchy.core.session import AgentSession
 from scratchy.core.stored import Header
 from scratchy.sessions.times import local_time, utc_stamp
 
 if TYPE_CHECKING:
+    from scratchy.core.messages import Message
     from scratchy.core.ports import SessionWriter, Store
 
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)  # a lock file cannot be made there
 TAIL = 50  # messages that a resume reads; the rest waits for the first turn
+SHOWN, LIGHT = 6, 100_000  # … where they are long only these; characters of those that are not
 
 
 class Opened:
@@ -65,7 +68,7 @@ def open_session(store: "Store", session_id: str, *, create: bool = True) -> Ope
             raise
         read_only = error
     try:
-        first, messages = store.tail(session_id, TAIL) if resumed else (0, [])
+        first, messages = _tail(store, session_id) if resumed else (0, [])
         header = writer.header if writer else store.header(session_id)[0] if resumed else Header(session_id, now, now)
     except BaseException:
         if writer is not None:
@@ -80,6 +83,13 @@ def open_session(store: "Store", session_id: str, *, create: bool = True) -> Ope
         title=header.title,
     )
     return Opened(session, writer, first, resumed, read_only)
+
+
+def _tail(store: "Store", session_id: str) -> "tuple[int, list[Message]]":
+    """The last messages; no more than are shown, where they are long: a session may hold megabytes in each."""
+    first, messages = store.tail(session_id, SHOWN)
+    light = sum(len(text_of(message)) for message in messages) < LIGHT
+    return store.tail(session_id, TAIL) if first and light else (first, messages)
 
 
 def made_id(store: "Store") -> str:

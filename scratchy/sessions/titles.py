@@ -10,7 +10,7 @@ import unicodedata
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
-from scratchy.core.errors import ProviderError, SessionError
+from scratchy.core.errors import ProviderError
 from scratchy.core.events import TextDelta
 from scratchy.core.messages import Message, Usage, text_of
 from scratchy.core.ports import Provider, Reply
@@ -144,5 +144,5 @@ async def _entitle(conversation: "Conversation", provider: Provider) -> None:
     try:
         asked = await ask(provider, list(conversation.session.messages))
         await conversation.entitle(asked.title, asked.usage)
-    except (ProviderError, SessionError, OSError) as error:  # the words stand; TimeoutError is an OSError
+    except Exception as error:  # the words stand; nothing beside the conversation may disturb it
         log.debug("no title for %s: %s", conversation.session_id, error)

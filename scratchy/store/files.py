@@ -230,6 +230,10 @@ class FileWriter:
         with self._turn():
             return self._file.cut(count, reason)
 
+    def lead(self, message: Mapping[str, Any], reason: str) -> None:
+        with self._turn():
+            self._file.lead(message, reason)
+
     def keep_draft(self, text: str) -> None:
         with self._turn():
             if not self._file.gone:

@@ -92,11 +92,14 @@ class HeldFile:
         finally:
             self._disk.close(handle)
 
-    def _fill(self, handle: int, header: Header, data: bytes, count: int, upto: int) -> tuple[Head, int]:
+    def _fill(
+        self, handle: int, header: Header, data: bytes, count: int, upto: int, lead: tuple[bytes, int] | None = None
+    ) -> tuple[Head, int]:
         start, head = start_of(header, count, self._place.now())
-        at = write_all(self._disk, handle, start, 0)
+        first, since = lead or (b"", self._head.body)
+        at = write_all(self._disk, handle, start + first, 0)
         if upto and self._handle is not None:
-            at = copy_all(self._disk, self._handle, handle, self._head.body, upto - self._head.body, at)
+            at = copy_all(self._disk, self._handle, handle, since, upto - since, at)
         return head, write_all(self._disk, handle, data, at)
 
     def _rewrite(
@@ -109,8 +112,10 @@ class HeldFile:
         keep: str | None = None,
         entry: str | None = None,
         committed: int | None = None,
+        lead: tuple[bytes, int] | None = None,
     ) -> None:
-        """The file anew: header, the old body up to the offset `upto`, then `data`. `keep`: why the old one is kept in
+        """The file anew: header, the old body up to the offset `upto`, then `data`. `lead`: bytes before the old body,
+        and the offset that it is taken from. `keep`: why the old one is kept in
         the trash, as `entry`. `committed`: what is in it should the last sync fail, so that the same append may be
         tried again."""
         temporary = self._place.temporary(self.session_id)
@@ -119,7 +124,7 @@ class HeldFile:
         handle = self._disk.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         kept = None
         try:
-            head, end = self._fill(handle, header, data, count, upto)
+            head, end = self._fill(handle, header, data, count, upto, lead)
             self._disk.sync(handle)
             if keep is not None and os.path.lexists(self._path):
                 kept = self._trash.keep(self._path, self.session_id, keep, entry)

@@ -264,6 +264,15 @@ class MemoryWriter:
         self._store.write(self._session, self.header._replace(updated_at=self._store.time(), metadata=metadata), kept)
         return entry
 
+    def lead(self, message: Mapping[str, Any], reason: str) -> None:
+        self._check()
+        items = self._session.items
+        had = bool(items) and self._session.messages(0, 1)[0].get("role") == "system"
+        if items:
+            self._store.keep(replace(self._session, draft=""), reason)
+        header = self.header._replace(updated_at=self._store.time())
+        self._store.write(self._session, header, [encode_items([message]), *items[had:]])
+
     def keep_draft(self, text: str) -> None:
         self._check()
         self._session.draft = plain(text)

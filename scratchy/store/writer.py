@@ -191,6 +191,20 @@ class SessionFile(HeldFile):
         self._rewrite(header, b"", count, upto=upto, keep=reason, entry=entry)
         return entry
 
+    def lead(self, message: Mapping[str, Any], reason: str) -> None:
+        data = encode_items([message])
+        self._ready()
+        if self._lost:
+            raise self._loss()
+        header, handle = self.header._replace(updated_at=self._place.now()), self._handle
+        if handle is None or not self.count:
+            self._rewrite(header, data, 1)
+            return
+        head = self._head._replace(total=self.count)
+        had = read_slice(self._disk, handle, head, (0, 1), self._end)[0].get("role") == "system"
+        since = item_at(self._disk, handle, head, int(had), self._end)
+        self._rewrite(header, b"", self.count + (not had), upto=self._end, keep=reason, lead=(data, since))
+
     def edit(self, title: str | None, metadata: Mapping[str, Any] | None) -> None:
         header = self.header
         if title is not None:

@@ -593,3 +593,25 @@ def test_purge(store):
             store.purge(name)
     store.restore(second.name)
     assert store.load("x")[1] == [ASSISTANT] and store.trash() == []
+
+
+# -- another first message
+
+
+@pytest.mark.parametrize("before", [[], [USER], [{"role": "system", "content": "Be long."}, USER, ASSISTANT, CALL]])
+def test_another_system_message_leads_and_the_rest_stays_as_it_was(store, before):
+    save(store, "x", *before)
+    writer = store.open("x")
+    writer.edit(title="Kept", metadata={"folder": "/w"})
+    writer.lead({"role": "system", "content": "Be brief."}, "replaced")
+    rest = before[1:] if before and before[0]["role"] == "system" else before
+    assert writer.count == 1 + len(rest) and writer.load() == [{"role": "system", "content": "Be brief."}, *rest]
+    writer.append([USER])
+    writer.close()
+    header, messages = store.load("x")
+    assert messages == [{"role": "system", "content": "Be brief."}, *rest, USER]
+    assert (header.title, header.metadata) == ("Kept", {"folder": "/w"})
+    assert [(entry.reason, entry.count) for entry in store.trash()] == ([("replaced", len(before))] if before else [])
+    if before:
+        store.restore(store.trash()[0].name)
+        assert store.load("x")[1] == before
