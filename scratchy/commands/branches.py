@@ -72,11 +72,11 @@ def drawn(node: Node, current: str, depth: int = 0) -> Iterator[str]:
     """A line a session, two blanks a generation; `*` marks the current one."""
     space = "  " * depth
     if node.state == "rewound":
-        yield f"{space}- rewound at {node.at}, {node.messages} messages"
+        yield f"{space}- rewound at {node.at}, {_many(node.messages or 0, 'message')}"
         yield f"{space}  /restore {node.entry}"
     else:
         at = f"at {node.at}, " if node.at is not None else ""
-        told = {"gone": "gone", "trash": "in the trash"}.get(node.state, f"{at}{node.messages} messages")
+        told = {"gone": "gone", "trash": "in the trash"}.get(node.state, f"{at}{_many(node.messages or 0, 'message')}")
         yield f"{space}{'*' if node.session_id == current else '-'} {node.session_id}  {told}"
         if node.title:
             yield f"{space}  {' '.join(node.title.split())}"

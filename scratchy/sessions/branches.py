@@ -92,7 +92,7 @@ def fork_session(store: Store, session_id: str, new_id: str | None = None, at: i
     """The first `at` messages (None: all) as another session, which remembers where it comes from; its id. Raises:
     SessionNotFoundError, SessionExistsError, ValueError when there are not so many messages."""
     header, count = store.header(session_id)
-    new_id = new_id or free_id(store, session_id)
+    new_id = free_id(store, session_id) if new_id is None else new_id
     at = count if at is None else at
     now = utc_stamp()
     store.fork(session_id, forked(header, new_id, at, now), at)
