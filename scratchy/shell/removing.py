@@ -127,6 +127,8 @@ def empty_trash(
     size = sum(entry.size for entry in going)
     for entry in going:
         store.purge(entry.name)
+    if going:
+        compose.forget_index(store)  # it may still hold their words
     tell(as_json, {"emptied": len(going), "bytes": size, "kept": len(kept)}, f"Removed for good: {told}")
     return DONE
 
