@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from prompt_toolkit.utils import get_cwidth
 
 from scratchy.core.text import clean_tail
+from scratchy.terminal.folding import folded
 from scratchy.terminal.lines import one_line
 
 Row = list[tuple[str, str]]
@@ -92,8 +93,8 @@ def _queue(live: Live, width: int) -> list[Row]:
     out = _lines(live.queue, "queued", width)
     if live.paused:
         count = "1 line waits" if len(live.paused) == 1 else f"{len(live.paused)} lines wait"
-        told = f"{count} from last time; Enter on an empty prompt sends, Esc brings back"
-        out += [*_lines(live.paused, "not sent", width), *([("class:queue", row)] for row in wrapped(told, width))]
+        told = folded(f"{count} from last time; Enter sends, Esc brings back", width)
+        out += [*_lines(live.paused, "not sent", width), *([("class:queue", row)] for row in told.split("\n"))]
     return out
 
 

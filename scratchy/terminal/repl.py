@@ -251,6 +251,7 @@ class Repl:
 
     def _send(self, text: str) -> None:
         self._history.append_string(line := self._pastes.expanded(text))
+        self._waiting.changed()
         if line.startswith("/") and self._in_turn:
             command = self._loop.create_task(self._command(line, busy=True))
             self._beside.add(command)
@@ -286,6 +287,7 @@ class Repl:
             self._waiting.bring_back()
         else:
             self._screen.buffer.reset()
+            self._waiting.changed()
         self._left_by_cancel = self._screen.buffer.text
         self._say_briefly("Press Ctrl-C again to quit.")
 

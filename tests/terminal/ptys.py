@@ -20,11 +20,13 @@ PATIENCE = 15.0
 class Terminal:
     """`rows` and `columns` as asked for; `raw` all that the program wrote."""
 
-    def __init__(self, *arguments: str, columns: int = 80, rows: int = 24, **environment: str) -> None:
+    def __init__(
+        self, *arguments: str, program: Path = PROGRAM, columns: int = 80, rows: int = 24, **environment: str
+    ) -> None:
         env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "VISUAL", "EDITOR")}
         env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **environment}
         self._child: Any = pexpect.spawn(
-            sys.executable, [str(PROGRAM), *arguments], env=env, dimensions=(rows, columns), encoding=None
+            sys.executable, [str(program), *arguments], env=env, dimensions=(rows, columns), encoding=None
         )
         self._child.delaybeforesend = None
         self.pid: int = self._child.pid
