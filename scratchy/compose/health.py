@@ -6,7 +6,7 @@ Not imported with its package: only who checks pays for it.
 import os
 import platform
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from scratchy import __version__
@@ -15,13 +15,11 @@ from scratchy.core.errors import ConfigError, ScratchyError, save_problem
 from scratchy.core.findings import Finding, Report
 from scratchy.core.ports import Store
 from scratchy.store.disk import Disk
-from scratchy.store.doctor import Doctor
+from scratchy.store.doctor import Doctor, Progress
 from scratchy.store.files import utc_now
 from scratchy.store.place import Place
 from scratchy.store.surroundings import look_around, make_all_private
 from scratchy.system import file_system
-
-Progress = Callable[[int, int], None]
 
 
 def check_sessions(store: Store, ids: Sequence[str] | None = None, progress: Progress | None = None) -> Report:
@@ -55,7 +53,7 @@ def mend(store: Store, report: Report, progress: Progress | None = None) -> Repo
     wanted = [number for number, finding in enumerate(findings) if finding.open and finding.mendable]
     for done, number in enumerate(wanted):
         if progress is not None:
-            progress(done, len(wanted))
+            progress(done, len(wanted), 0)
         finding = findings[number]
         try:
             if finding.kind == "modes":

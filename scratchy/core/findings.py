@@ -69,10 +69,10 @@ def report_text(report: Report, most: int = 40) -> str:
 def summary(report: Report) -> str:
     mended = sum(1 for finding in report.findings if finding.mended)
     notes = sum(1 for finding in report.findings if not finding.problem)
-    parts = [_count(len(report.problems), "problem")] if report.problems else ["No problem"]
+    parts = [counted(len(report.problems), "problem")] if report.problems else ["No problem"]
     parts += [f"{mended} mended"] if mended else []
-    parts += [_count(notes, "note")] if notes else []
-    read = f"{_count(report.sessions, 'session')} read, {_count(report.messages, 'message')}, {_size(report.size)}"
+    parts += [counted(notes, "note")] if notes else []
+    read = f"{counted(report.sessions, 'session')} read, {counted(report.messages, 'message')}, {_size(report.size)}"
     return f"{', '.join(parts)}. {read}."
 
 
@@ -96,7 +96,8 @@ def _line(finding: Finding) -> str:
     return f"{who}{finding.text}{where}"
 
 
-def _count(number: int, thing: str) -> str:
+def counted(number: int, thing: str) -> str:
+    """`1 note`, `2,000 notes`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 

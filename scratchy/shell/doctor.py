@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scratchy import compose
 from scratchy.compose import health
-from scratchy.core.findings import Finding, Report, report_text, summary
+from scratchy.core.findings import Finding, Report, counted, report_text, summary
 from scratchy.core.text import escaped_json, reveal
 from scratchy.shell.printing import say
 
@@ -74,10 +74,11 @@ class Progress:
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
-            print("\r" + " " * 40 + "\r", end="", file=sys.stderr, flush=True)
+            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, messages: int) -> None:
         now = time.monotonic()
         if now >= self._next and sys.stderr.isatty():
             self._next, self._shown = now + 0.1, True
-            print(f"\r{done:,} of {total:,} {self._word}", end="", file=sys.stderr, flush=True)
+            read = f", {counted(messages, 'message')}" if messages else ""
+            print(f"\r{done:,} of {counted(total, 'session')} {self._word}{read} ", end="", file=sys.stderr, flush=True)

@@ -35,7 +35,8 @@ from scratchy.store.toonfile import (
 from scratchy.store.trash import Trash
 from scratchy.system import WINDOWS
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int, int], None]
+"""Told again and again: so many sessions of so many, so many messages."""
 
 
 class Doctor:
@@ -45,10 +46,11 @@ class Doctor:
         self._place = place
         self._disk = place.disk
         self._trash = Trash(place)
+        self._tick: Callable[[], object] = int
         self.sessions = self.messages = self.size = 0
 
     def check(self, ids: Sequence[str] | None = None, progress: Progress | None = None) -> Iterator[Finding]:
-        """What is wrong with these sessions (None: all). `progress` is told how many of how many are done.
+        """What is wrong with these sessions (None: all).
 
         Raises: SessionNotFoundError for an id without a file, OSError when the folder cannot be read.
         """
@@ -56,7 +58,8 @@ class Doctor:
         references = References(self._place)
         for done, name in enumerate(names):
             if progress is not None:
-                progress(done, len(names))
+                self._tick = lambda done=done: progress(done, len(names), self.messages)
+            self._tick()
             yield from self._file(name, references)
         yield from references.lost()
 
@@ -111,11 +114,9 @@ class Doctor:
                 yield Finding("foreign", text, path, called, advice="Delete or rename the file if you do not need it.")
                 return
             references.begin(session_id, path, header)
-            count = 0
             for message in messages:
                 references.add(message)
-                count += 1
-            self.messages += count
+                self.messages += 1
             yield from references.end(holding(self._place.lock_path(session_id)) is not None)
             yield from self._tail(handle, head, path, session_id)
         except FutureError as error:
@@ -139,6 +140,7 @@ class Doctor:
 
     def _messages(self, handle: int, head: Head) -> Iterator[Message]:
         for part in slices(self._disk, handle, head, (0, head.total), self._clean_end(handle, head)):
+            self._tick()
             yield from part
 
     def _clean_end(self, handle: int, head: Head) -> int | None:

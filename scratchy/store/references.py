@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from scratchy.core.findings import Finding
+from scratchy.core.findings import Finding, counted
 from scratchy.core.messages import Message, calls_of, text_of
 from scratchy.core.stored import Header
 from scratchy.store.ids import check_id, encode_id
@@ -65,18 +65,18 @@ class References:
         """`live`: another process has it open, so that its last calls may be running."""
         dangling = self._dangling + (0 if live else len(self._open))
         counts = (
-            (dangling, "tool calls without a result"),
-            (self._orphans, "tool results without a call"),
-            (self._empty, "empty answers"),
+            (dangling, "unanswered tool call"),
+            (self._orphans, "stray tool result"),
+            (self._empty, "empty answer"),
         )
-        told = [f"{count} {what}" for count, what in counts if count]
+        told = [counted(count, what) for count, what in counts if count]
         if told:
             advice = "Each request is sent without them, or with what is missing; nothing is to be done."
             yield Finding("transcript", ", ".join(told), self._path, self._session_id, advice=advice)
         gone = sorted(blob for blob in self._blobs if not os.path.exists(self._place.path(f".blobs/{blob}")))
         if gone:
             names = ", ".join(gone[:3]) + (" …" if len(gone) > 3 else "")
-            text = f"{len(gone)} things that it kept outside its file are missing: {names}"
+            text = f"{counted(len(gone), 'thing')} that it kept outside its file cannot be found: {names}"
             yield Finding("blob", text, self._path, self._session_id, advice="A placeholder is sent in their place.")
 
     def lost(self) -> Iterator[Finding]:

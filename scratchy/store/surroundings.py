@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from urllib.parse import quote
 
-from scratchy.core.findings import Finding
+from scratchy.core.findings import Finding, counted
 from scratchy.store.ids import SUFFIX, decode_id
 from scratchy.store.index_backlog import INDEX
 from scratchy.store.index_db import is_refusal
@@ -24,7 +24,7 @@ from scratchy.system import WINDOWS, file_system
 LOW, FULL = 500_000_000, 10_000_000  # bytes left on the disk: said; no message can be sure of its place
 
 _BESIDE = re.compile(r"\.(.+)\.(lock|draft|tmp|tail-[0-9]+)\Z|([^.].*)_(events|transcript)\.jsonl\Z", re.DOTALL)
-_KINDS = {"draft": "drafts", "tail": "cut tails", "events": "event logs", "transcript": "transcripts"}
+_KINDS = {"draft": "draft", "tail": "cut tail", "events": "event log", "transcript": "transcript"}
 _COPY = re.compile(r"conflict|\((?:\d+|copy)\)|\.sync-", re.IGNORECASE)
 _REMOTE = re.compile(r"(nfs|cifs|smb|afs|9p|ncp|ceph|gluster|lustre|davfs|fuse\.(sshfs|rclone|s3fs|davfs|gcsfuse))")
 
@@ -143,11 +143,11 @@ def _strays(place: Place, strays: dict[str, list[str]]) -> Iterator[Finding]:
     for kind, names in sorted(strays.items()):
         shown = ", ".join(sorted(names)[:3]) + (" …" if len(names) > 3 else "")
         if kind == "lock":
-            text = f"{len(names):,} lock files of sessions that hold no message: {shown}"
+            text = f"{counted(len(names), 'lock file')} of sessions that hold no message: {shown}"
         elif kind == "tmp":
-            text = f"{len(names):,} unfinished writes: {shown}; the next opening of the session removes them"
+            text = f"{counted(len(names), 'unfinished write')}, removed when the session is opened: {shown}"
         else:
-            text = f"{len(names):,} {_KINDS[kind]} without their session: {shown}"
+            text = f"{counted(len(names), _KINDS[kind])} without a session: {shown}"
         yield Finding("stray", text, place.folder)
 
 
@@ -160,7 +160,7 @@ def _trash(place: Place) -> Iterator[Finding]:
     broken = sorted(entry.name for entry in _entries(trash.folder) if entry.name not in readable)
     if broken:
         shown = ", ".join(broken[:3]) + (" …" if len(broken) > 3 else "")
-        yield Finding("trash", f"{len(broken):,} entries of the trash hold no session: {shown}", trash.folder)
+        yield Finding("trash", f"{counted(len(broken), 'thing')} in the trash without a session: {shown}", trash.folder)
 
 
 def _index(place: Place) -> Iterator[Finding]:

@@ -204,7 +204,7 @@ def test_what_a_transcript_refers_to(tmp_path):
     found = {finding.kind: finding for finding in check(tmp_path)}
     assert set(found) == {"transcript", "blob", "parent", "rewind"}
     assert not any(finding.problem for finding in found.values())
-    assert found["transcript"].text == "1 tool calls without a result, 1 tool results without a call, 1 empty answers"
+    assert found["transcript"].text == "1 unanswered tool call, 1 stray tool result, 1 empty answer"
     assert found["blob"].text.startswith("3 ") and there not in found["blob"].text
 
 
@@ -330,6 +330,41 @@ def test_kills_in_the_middle_of_a_fix(tmp_path, good):
         doctor(tmp_path).mend(finding)
     store = FileStore(tmp_path)
     assert all(store.load(session_id)[1] == [*MANY[:7], *MANY[8:]] for session_id in ids)
+
+
+PEAKS = """
+import sys
+from scratchy.store.disk import Disk
+from scratchy.store.doctor import Doctor
+from scratchy.store.files import utc_now
+from scratchy.store.place import Place
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+for folder in sys.argv[1:]:
+    doctor = Doctor(Place(folder, Disk(), utc_now))
+    for finding in list(doctor.check()):
+        doctor.mend(finding)
+    print(peak())
+"""
+
+
+def test_memory_does_not_grow_with_the_session(tmp_path, good):
+    body = good[good.index(b"  - ") :]
+    times = (40 << 20) // len(body)
+    large = good.replace(b"messages[30]:       ", f"messages[{30 * times}]:".ljust(20).encode())[: -len(body)]
+    write(tmp_path / "small", damages(good)["torn line"])
+    write(tmp_path / "large", large + body * times)
+    write(tmp_path / "torn", large + body * (times // 2) + b"garbage\n" + body * (times // 2))
+    folders = [str(tmp_path / name) for name in ("small", "large", "torn")]
+    program = f"import sys; sys.path[:0] = {sys.path!r}\n{PEAKS}"
+    done = subprocess.run([sys.executable, "-c", program, *folders], capture_output=True, text=True, check=True)
+    small, *others = map(int, done.stdout.split())
+    assert max(others) - small < 20_000, done.stdout  # kilobytes; each file has 40,000
+    assert FileStore(tmp_path / "large").trash() == [] and check(tmp_path / "torn") == []
+    assert FileStore(tmp_path / "torn").header("x")[1] == 30 * (times // 2 * 2) - 1
 
 
 # -- what lies around sessions
