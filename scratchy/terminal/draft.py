@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from scratchy.core.text import clean, reveal
+from scratchy.core.text import clean
 from scratchy.terminal.lines import notice
+from scratchy.terminal.unsaved import no_draft
 
 if TYPE_CHECKING:
     from scratchy.sessions.conversation import Conversation
@@ -46,8 +47,7 @@ class Drafting:
         try:
             draft = await conversation.drafts.load()
         except ValueError:
-            shown = reveal(conversation.session_id)
-            self._screen.write(notice(f"What was typed in session '{shown}' last time cannot be read; it is left out."))
+            self._screen.write(notice(no_draft(conversation.session_id)))
             return
         self._restore(draft)
         self._changed()

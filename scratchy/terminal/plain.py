@@ -38,7 +38,7 @@ from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LineInput
 from scratchy.terminal.lines import duration, first_line, one_line
 from scratchy.terminal.splitter import Splitter
-from scratchy.terminal.unsaved import left, not_left, try_to_save
+from scratchy.terminal.unsaved import left, no_draft, not_left, try_to_save
 
 log = logging.getLogger("scratchy.plain")
 TWICE = 2.0  # seconds within which a second Ctrl-C ends the program
@@ -74,7 +74,7 @@ class _Plain:
         desk.approve = self._approve
         try:
             await self._interruptible(desk.announce())
-            _show_recent(desk)
+            await _show_stored(desk)
             while (line := await self._read(desk)) is not None:
                 if line.strip():
                     await self._handle(desk, line)
@@ -131,7 +131,7 @@ class _Plain:
         if outcome.copy is not None:
             say(clean(outcome.copy))
         if outcome.switched:
-            _show_recent(desk)
+            await _show_stored(desk)
         if outcome.choose is not None:
             say("\n".join(choices(outcome.choose)))
         if outcome.pick:
@@ -252,11 +252,20 @@ class TurnText:
         write(clean(text), self._out)
 
 
-def _show_recent(desk: Desk, count: int = 6) -> None:
+async def _show_stored(desk: Desk, count: int = 6) -> None:
+    """The last exchanges, and what was typed on the screen and not sent."""
     for message in desk.conversation.recent(count):
         role, text = message.get("role"), text_of(message).strip()
         if role in ("user", "assistant") and text:
             say(clean(f"({'you' if role == 'user' else 'assistant'}, before) {text}"))
+    try:
+        draft = await desk.conversation.drafts.load()
+    except ValueError:
+        say(no_draft(desk.conversation.session_id))
+        return
+    for line in (*draft.queue, draft.text):
+        if line.strip():
+            say(f"(typed last time, not sent; in the prompt again without --plain) {one_line(line)[:300]}")
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What could not be saved: one more try before the program ends, and the words for it, the same in both faces.
+"""What is not saved or not sent: one more try before the program ends, and the words for it, the same in both faces.
 
 Not here: the saving itself, and that it is tried again with each message (sessions.conversation).
 """
@@ -42,3 +42,8 @@ def left(session_id: str, problem: str) -> str:
 def not_sent(failure: Exception) -> str:
     """Said of a line that could not be stored."""
     return f"{unsaved_reason(failure).rstrip('.')}. It was not sent: your line is back in the prompt."
+
+
+def no_draft(session_id: str) -> str:
+    """Said when what lies beside the session is no draft."""
+    return f"What was typed in session '{reveal(session_id)}' last time cannot be read; it is left out."

@@ -287,3 +287,15 @@ def test_typing_writes_nothing_until_a_second_later_and_rest_costs_nothing(home:
         inode, ticks = path.stat().st_ino, terminal.cpu_ticks()
         terminal.read(2.5)
         assert path.stat().st_ino == inode and terminal.cpu_ticks() - ticks <= 1
+
+
+def test_plain_mode_shows_what_the_screen_left_and_sends_none_of_it(home: Home) -> None:
+    home.leave(drafted(f"end {EVIL}", "one"), "default", "Hello")
+    with home.open("--plain") as terminal:
+        terminal.wait_for("(typed last time, not sent; in the prompt again without --plain) one")
+        terminal.wait_for("without --plain) end red")
+        terminal.wait_for(lambda: terminal.line() == "[default] You:")
+        terminal.send("on\r")
+        terminal.wait_for("Answer 1")
+        assert b"owned" not in terminal.raw
+    assert home.said() == ["Hello", "on"] and home.draft() == {"draft": f"end {EVIL}", "queue": ["one"]}
