@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import IO, Any
 
 from scratchy.core.messages import ToolSpec
@@ -266,8 +267,11 @@ class DeleteFile:
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         path = self._target(arguments)
-        # Two steps: interrupted while it is being kept, nothing is deleted.
-        kept = await asyncio.to_thread(self._snapshots.delete, "delete_file", path)
+        interrupted = Event()  # while it is being kept: then nothing is deleted
+        try:
+            kept = await asyncio.to_thread(self._snapshots.delete, "delete_file", path, interrupted.is_set)
+        finally:
+            interrupted.set()
         gone, failure = await asyncio.to_thread(remove, path, kept)
         if failure is None:
             yield ToolResult(f"Deleted {path}.", files=gone)

@@ -16,14 +16,16 @@ from scratchy.system import SAFE_OPEN, WINDOWS
 from scratchy.tools.diff import unified
 from scratchy.tools.textfiles import decode, looks_binary
 
-LARGEST = 100_000_000  # bytes; nothing that large was ever kept
+LARGEST = 64_000_000  # bytes; no tool keeps or leaves a larger file
 LARGEST_SHOWN = 2_000_000
+_LONGEST_DIFF = 65_536  # characters
 _FOLDER = os.O_RDONLY | SAFE_OPEN | getattr(os, "O_DIRECTORY", 0)
 
 
 class Standing(NamedTuple):
     """What stands at a path today. `kind`: file, absent, link (it or a folder on the way is one), other (a folder, a
-    FIFO …), outside, unreadable. `id` of a file's content and `mode`, its permission bits: None for all else."""
+    FIFO …), changed (a file too large to be what a tool left), outside, unreadable. `id` of a file's content and
+    `mode`, its permission bits: None for all else."""
 
     kind: str
     id: str | None = None
@@ -96,8 +98,8 @@ def difference(path: str, today: bytes | None, then: bytes | None) -> str:
     sides = (today or b"", then or b"")
     if any(looks_binary(side) or len(side) > LARGEST_SHOWN for side in sides):
         return f"--- {old}\n+++ {new}\n({len(sides[0])} bytes become {len(sides[1])})\n"
-    text = unified(decode(sides[0])[0], decode(sides[1])[0], old, new)
-    return text or f"--- {old}\n+++ {new}\n" + ("(an empty file)\n" if today != then else "")
+    text = unified(decode(sides[0])[0], decode(sides[1])[0], old, new) or f"--- {old}\n+++ {new}\n(an empty file)\n"
+    return text if len(text) <= _LONGEST_DIFF else f"{text[:_LONGEST_DIFF]}\n(the rest is not shown)\n"
 
 
 @contextmanager
@@ -178,6 +180,8 @@ def _look(spot: _Spot, known: os.stat_result | None) -> Standing:
         return Standing("absent")
     if not stat.S_ISREG(known.st_mode):
         return Standing(_kind(known.st_mode))
+    if known.st_size > LARGEST:
+        return Standing("changed")
     handle = os.open(spot.name, os.O_RDONLY | SAFE_OPEN, dir_fd=spot.folder)
     with open(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):  # it was changed in between

@@ -7,7 +7,7 @@ what the tools say (files.py), giving back (putback.py).
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,15 +80,16 @@ class Snapshots:
             return [], failure
         return [{**change, "after": content_id(data)}], failure
 
-    def delete(self, tool: str, path: Path) -> list[FileChange]:
-        """What `path` and all below it will lose, kept; nothing is deleted here. Empty when it is too much.
+    def delete(self, tool: str, path: Path, stopped: Callable[[], bool]) -> list[FileChange]:
+        """What `path` and all below it will lose, kept; nothing is deleted here. Empty when it is too much. Before each
+        file `stopped` is asked.
 
         Raises: ToolError when it could not be kept."""
         found = survey(path)
         if self._scratchpad is None or _too_much(found):
             return []
         try:
-            return [self._kept(tool, file, _read(file)) for file in found.files]
+            return [self._kept(tool, file, _read(file)) for file in found.files if not stopped()]
         except OSError as error:
             raise _not_kept("deleted", path, error) from None
 

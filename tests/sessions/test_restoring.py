@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -19,7 +20,7 @@ from toolbench import make_tools, run
 
 from scratchy.core.messages import Message
 from scratchy.core.session import INTERRUPTED, result
-from scratchy.scratchpad import Scratchpad
+from scratchy.scratchpad import Scratchpad, content_id
 from scratchy.sessions.restoring import Plan, apply, net_changes, plan
 
 
@@ -28,7 +29,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.work = folder / "work"
-        self.work.mkdir()
+        self.work.mkdir(exist_ok=True)
         self.pad = Scratchpad(folder / "blobs")
         self.folders = [self.work.resolve()]
         self.tools = make_tools(self.work, self.pad, yolo=True)
@@ -366,7 +367,7 @@ RESTORE = """
 import json, os, sys
 import scratchy.tools.putback  # before another user may not read it
 from pathlib import Path
-from scratchy.scratchpad import Scratchpad
+from scratchy.scratchpad import Scratchpad, content_id
 from scratchy.sessions.restoring import apply, plan
 work, pad, limit, user = Path(sys.argv[1]), Scratchpad(sys.argv[2]), int(sys.argv[4]), int(sys.argv[5])
 messages = json.loads(Path(sys.argv[3]).read_text())
@@ -422,3 +423,75 @@ def test_read_only_files_and_folders_are_left():
         now = {name: file.data for name, file in tree(bench.work).items()}
     assert told == {"file": "The file is read-only", "inside": os.strerror(errno.EACCES), "free": "restored"}
     assert now == {"file": b"agent", "d/inside": b"agent", "free": b"then"}
+
+
+MOST_STEPS = 80
+KILLED = """
+import json, os, sys
+from pathlib import Path
+import scratchy.tools.putback
+from scratchy.scratchpad import Scratchpad, content_id
+from scratchy.sessions.restoring import apply, plan
+
+NAMES = ("os.rename", "os.remove", "os.mkdir", "os.chmod")
+
+def child(folder, step):
+    work, pad, left = (folder / "work").resolve(), Scratchpad(folder / "blobs"), [step]
+    def count(event, arguments):
+        if event in NAMES or event == "open":
+            left[0] -= 1
+            if not left[0]:
+                os._exit(9)
+    planned = plan(json.loads((folder / "messages.json").read_text()), pad, [work], ours=True)
+    sys.addaudithook(count)
+    assert [what for _, what in apply(planned, pad, [work])] == ["restored", "deleted", "restored"]
+
+for folder in sorted(Path(sys.argv[1]).iterdir(), key=lambda folder: int(folder.name)):
+    pid = os.fork()
+    if not pid:
+        child(folder, int(folder.name))
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 9:
+        break
+print(folder.name)
+"""
+
+
+def test_killed_at_any_step_a_file_is_as_it_was_or_as_it_was_then(tmp_path: Path):
+    first = tmp_path / "1"
+    first.mkdir()
+    bench = Bench(first)
+    (bench.work / "edited").write_text("then edited")
+    (bench.work / "d").mkdir()
+    (bench.work / "d/gone").write_text("then gone")
+    bench.write("edited", "agent edited")
+    bench.write("made", "agent made")
+    bench.call("delete_file", file_path="d", recursive=True)
+    told = json.dumps(bench.messages)
+    for step in range(1, MOST_STEPS):
+        folder = tmp_path / str(step)
+        if step > 1:
+            shutil.copytree(first, folder)
+        (folder / "messages.json").write_text(told.replace(f"{first}/", f"{folder}/"))
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    last = int(done.stdout)
+    assert 10 < last < MOST_STEPS - 1 and not done.stderr
+    for step in range(1, last + 1):
+        bench = Bench(tmp_path / str(step))
+        bench.messages = json.loads((tmp_path / str(step) / "messages.json").read_text())
+        now = {name: file.data for name, file in tree(bench.work).items() if not name.endswith(".tmp")}
+        assert now.get("edited") in (b"then edited", b"agent edited")
+        assert now.get("made") in (None, b"agent made") and now.get("d/gone") in (None, b"then gone")
+        for change in bench.messages[1]["files"] + bench.messages[3]["files"]:  # nothing is lost: it is kept first
+            there = now.get(os.path.basename(change["path"]))
+            if there is None or content_id(there) != change["after"]:
+                assert content_id(bench.pad.content(str(change["after"]))) == change["after"]
+        if step == last:
+            assert now == {"edited": b"then edited", "d/gone": b"then gone"}
+        else:  # once more finishes it
+            bench.restore()
+            now = {name: file.data for name, file in tree(bench.work).items() if not name.endswith(".tmp")}
+            assert now == {"edited": b"then edited", "d/gone": b"then gone"}

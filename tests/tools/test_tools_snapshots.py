@@ -245,6 +245,24 @@ def test_killed_at_any_step_the_old_bytes_are_in_their_place_or_in_a_blob(tmp_pa
     assert not (tmp_path / str(steps) / "work/delete_file").exists()
 
 
+def test_interrupted_while_it_is_kept_nothing_is_deleted(work: Path, pad: Scratchpad):
+    (work / "d").mkdir()
+    for number in range(400):
+        (work / "d" / str(number)).write_text(f"file {number}")
+    tools = make_tools(work, pad)
+
+    async def main() -> None:
+        deleting = asyncio.ensure_future(collect(tools, call("delete_file", file_path="d", recursive=True)))
+        while not pad.stats()["entries"]:
+            await asyncio.sleep(0)
+        deleting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await deleting
+
+    asyncio.run(main())  # waits for the thread
+    assert len(list((work / "d").iterdir())) == 400 and pad.stats()["entries"] < 400
+
+
 def test_surveying_counts_without_following_links(work: Path):
     (work / "d/e").mkdir(parents=True)
     (work / "d/e/f").write_text("123")
