@@ -62,11 +62,12 @@ def test_a_rewind_offers_the_files_and_the_line_restores_them(tmp_path: Path):
     run(main())
 
 
-def test_redo_offers_the_files_the_other_way(tmp_path: Path):
+@pytest.mark.parametrize("command", ["/redo", "/undo"])
+def test_redo_offers_the_files_the_other_way(tmp_path: Path, command: str):
     async def main() -> None:
         desk = await talked(tmp_path, turn(EDIT, MAKE))
         await said(desk, line_of(await said(desk, "/rewind 1")))
-        back = await said(desk, "/redo")
+        back = await said(desk, command)
         assert "-then\n+agent\n" in back.text and line_of(back) == "/rewind files forward 1"
         await said(desk, line_of(back))
         assert (tmp_path / "a.txt").read_text() == "agent\n" and (tmp_path / "new/b.txt").read_text() == "made\n"

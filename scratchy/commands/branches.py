@@ -12,7 +12,7 @@ from scratchy.core.errors import ScratchyError
 from scratchy.sessions import branches
 from scratchy.sessions.branches import Rewound, Turn, Undone
 from scratchy.sessions.desk import Desk
-from scratchy.sessions.family import Node, tree_of, trees
+from scratchy.sessions.family import Node, rewind_of, tree_of, trees
 
 _OFFERED = 30  # turns to choose from
 _LINE = 60  # characters of a message that name its turn
@@ -54,9 +54,12 @@ async def redo(desk: Desk, argument: str) -> Outcome:
 
 async def undo(desk: Desk, argument: str) -> Outcome:
     """Take back this session's last rewind, clear, restore or rename, or the last delete from it."""
-    before = desk.conversation
+    before, told = desk.conversation, rewind_of(desk.conversation.session.metadata)
     undone = await branches.undo(desk)
-    return Outcome(_undone(desk, undone), switched=desk.conversation is not before)
+    outcome = Outcome(_undone(desk, undone))
+    if told is not None and told[0] == undone.was.name:  # a rewind was taken back: a redo
+        outcome = await _with_files(outcome.text, True, lambda: files.offer_forward(desk, told[1]))
+    return replace(outcome, switched=desk.conversation is not before)
 
 
 async def tree(desk: Desk, argument: str) -> Outcome:
