@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import Home
 from sessionbench import calling, desk_in, run, script, take
 
 from scratchy import compose
@@ -208,3 +209,14 @@ def test_before_any_rewind_there_is_nothing_to_give_back(tmp_path: Path):
         await desk.close()
 
     run(main())
+
+
+def test_in_a_pipe_and_after_a_restart(tmp_path: Path):
+    home = Home(tmp_path)
+    path = home.work / "a.txt"
+    path.write_text("then\n")
+    flags = ("--session", "s", *home.script(*turn(EDIT)))
+    shown = home.run("--yolo", *flags, stdin="go\n/rewind 1\n").stdout
+    line = re.search(r"`(/rewind files \S+)`", shown)
+    assert line is not None and "+then" in shown and path.read_text() == "agent\n"
+    assert "Restored 1 file." in home.run(*flags, stdin=f"{line[1]}\n").stdout and path.read_text() == "then\n"
