@@ -7,10 +7,9 @@ the tables (index_db.py), what is indexed how (index_update.py, index_text.py).
 
 import os
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -19,17 +18,17 @@ from scratchy.core.found import Found, Hit
 from scratchy.store.disk import Disk
 from scratchy.store.files import FileStore
 from scratchy.store.index_backlog import INDEX
-from scratchy.store.index_db import Damaged, Locked, connected, remove
+from scratchy.store.index_db import Damaged, Locked, connected, is_refusal, remove
 from scratchy.store.index_items import Source
 from scratchy.store.index_text import Query
-from scratchy.store.index_update import CatchUp, Stat, changed_files, files_in, records
+from scratchy.store.index_update import CatchUp, Stat, changed_files, files_in, records, session_of
 from scratchy.store.place import Place
 from scratchy.store.scan import SECONDS, WIDTH, Scan, hit_of, not_reached, nothing_asked, title_hit
 
 NEWEST = 500  # of all hits the newest so many are looked at: a common word has millions
 TITLES = 5
 LOCKED_LONG = 10.0  # seconds for which another process may hold the index in each try of ours
-_WAIT = 0.1  # seconds for another process's lock
+_WAIT = 1.0  # seconds for another process, which has it for a slice of indexing at most
 
 _MATCHING = """
 SELECT words.rowid, m.number, m.start, m.size, m.checked, s.name, s.id
@@ -56,7 +55,6 @@ class Index:
         self.path = os.path.join(store.folder, INDEX)
         self._place = Place(store.folder, Disk(), lambda: datetime.now(UTC))
         self._scan = Scan(store)
-        self._mutex = threading.Lock()
         self._locked_since: float | None = None
 
     def search(
@@ -70,13 +68,13 @@ class Index:
         if not query.terms:
             return nothing_asked(text)
         try:
-            waiting, refused = self._caught_up(patience)
-            hits = self._found(query, limit, sessions, width)
+            waiting, refused, rows, titles = self._asked(query, sessions, patience)
         except Damaged:
             self.forget()
             return self._scan.search(text, limit=limit, sessions=sessions, width=width, seconds=seconds)
         except OSError:
             return self._scan.search(text, limit=limit, sessions=sessions, width=width, seconds=seconds)
+        hits = self._hits(query, rows, titles, limit, width)
         if not refused:
             note = f"{_sessions(len(waiting))} not indexed yet; search again in a moment." if waiting else ""
             return Found(hits, len(waiting), note)
@@ -98,18 +96,9 @@ class Index:
     def forget(self) -> None:
         """Delete it with all that lies beside it. It is made anew by the next search or update."""
         with suppress(OSError):
-            remove(self.path)
+            remove(self.path, _WAIT * 2)
 
     # -- up to date
-
-    def _caught_up(self, patience: float) -> tuple[list[str], bool]:
-        """The ids of sessions that are not indexed; whether that is because the index cannot be written."""
-        try:
-            return self._update(patience), False
-        except OSError:
-            with connected(self.path, _WAIT) as database:
-                known, files = records(database), files_in(self._place.folder)
-                return [known[name].id if name in known else name for name in changed_files(files, known)], True
 
     def _update_anew(self, seconds: float, cancelled: Callable[[], bool]) -> list[str]:
         try:
@@ -117,37 +106,44 @@ class Index:
         except Damaged as error:  # what we made ourselves just now
             raise OSError(0, str(error), self.path) from None
 
-    def _update(self, seconds: float, cancelled: Callable[[], bool] = lambda: False) -> list[str]:
+    def _update(self, seconds: float, cancelled: Callable[[], bool]) -> list[str]:
         """The names that wait."""
         files = files_in(self._place.folder)
         if not files and not os.path.lexists(self.path):
             return []
-        deadline = time.monotonic() + seconds
-
-        def stop() -> bool:
-            return time.monotonic() > deadline or cancelled()
-
-        try:
-            with self._mutex, connected(self.path, _WAIT) as database:
-                known = records(database)
-                if known.keys() <= files.keys() and not changed_files(files, known):
-                    return []
-                waiting, wasteful = self._write(database, files, stop)
-        except Locked:
-            self._note_locked()
-            raise
-        self._locked_since = None
+        with self._connected() as database:
+            waiting, wasteful = self._catch_up(database, files, seconds, cancelled)
         if wasteful:
             self.forget()
         return waiting
 
-    def _write(
-        self, database: sqlite3.Connection, files: Mapping[str, Stat], stop: Callable[[], bool]
-    ) -> tuple[list[str], bool]:  # fmt: skip
+    @contextmanager
+    def _connected(self) -> Generator[sqlite3.Connection, None, None]:
+        """Raises Damaged and OSError. A process that stands still in the middle of writing does not stop the index for
+        ever."""
+        try:
+            with connected(self.path, _WAIT) as database:
+                self._locked_since = None
+                yield database
+        except Locked:
+            now = time.monotonic()
+            self._locked_since = self._locked_since or now
+            if now - self._locked_since > LOCKED_LONG:
+                self._locked_since = None
+                self.forget()
+            raise
+
+    def _catch_up(
+        self, database: sqlite3.Connection, files: Mapping[str, Stat], seconds: float, cancelled: Callable[[], bool]
+    ) -> tuple[list[str], bool]:
+        """The names that wait; whether most of the index is of sessions that are gone. Raises what SQLite raises."""
+        known, deadline = records(database), time.monotonic() + seconds
+        if known.keys() <= files.keys() and not changed_files(files, known):
+            return [], False
         database.execute("BEGIN IMMEDIATE")
         try:
-            work = CatchUp(self._place, database, stop)
-            waiting = work.run(files, records(database))  # anew: another process may have written meanwhile
+            work = CatchUp(self._place, database, lambda: time.monotonic() > deadline or cancelled())
+            waiting = work.run(files, known)
             wasteful = not waiting and work.wasteful
             database.execute("COMMIT")
         finally:
@@ -155,23 +151,32 @@ class Index:
                 database.execute("ROLLBACK")
         return waiting, wasteful
 
-    def _note_locked(self) -> None:
-        """A process that stands still in the middle of writing must not stop the index for ever."""
-        now = time.monotonic()
-        if self._locked_since is None:
-            self._locked_since = now
-        elif now - self._locked_since > LOCKED_LONG:
-            self._locked_since = None
-            self.forget()
-
     # -- answers
 
-    def _found(self, query: Query, limit: int, sessions: Collection[str] | None, width: int) -> list[Hit]:
-        if not os.path.lexists(self.path):  # nothing was ever stored
-            return []
-        with connected(self.path, _WAIT) as database:
+    def _asked(
+        self, query: Query, sessions: Collection[str] | None, patience: float
+    ) -> tuple[list[str], bool, list[_Row], list[tuple[str, str]]]:
+        """The ids of sessions that wait, whether that is because the index cannot be written; what was found."""
+        files = files_in(self._place.folder)
+        if not files and not os.path.lexists(self.path):
+            return [], False, [], []
+        refused = wasteful = False
+        with self._connected() as database:
+            try:
+                names, wasteful = self._catch_up(database, files, patience, lambda: False)
+            except sqlite3.Error as error:
+                if not is_refusal(error):
+                    raise
+                names, refused = changed_files(files, records(database)), True
             rows = self._together_first(database, query, self._matching(database, query.match, sessions))
             titles = self._titles(database, query, sessions)
+            known = records(database)
+        if wasteful:
+            self.forget()
+        waiting = [known[name].id if name in known else session_of(name) for name in names]
+        return waiting, refused, rows, titles
+
+    def _hits(self, query: Query, rows: list[_Row], titles: list[tuple[str, str]], limit: int, width: int) -> list[Hit]:
         with ExitStack() as stack:
             opened: dict[str, Source | None] = {}
             hits: list[Hit] = []

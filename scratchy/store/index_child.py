@@ -13,8 +13,8 @@ from scratchy.store.files import FileStore
 from scratchy.store.index import Index
 from scratchy.store.index_db import Locked
 
-_SLICE = 0.5  # seconds; between slices others may write
-_PAUSE = 0.05
+_SLICE = 0.2  # seconds; between slices others have their turn
+_PAUSE = 0.02
 _PATIENCE = 60  # tries while another process writes
 
 

@@ -9,14 +9,18 @@ words      their text, contentless: what SQLite 3.40 puts there it cannot take o
 import os
 import sqlite3
 import stat
+import threading
+import time
 from collections.abc import Generator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import NamedTuple
 
-from scratchy.system import SAFE_OPEN
+from scratchy.system import SAFE_OPEN, try_lock
 
 SCHEMA = 1
-_PARTS = ("", "-wal", "-shm", "-journal")
+_PARTS = ("", "-wal", "-shm", "-journal", "-lock")  # in this order: a new file ignores what an old one left
+_BUSY = 0.2  # seconds for a program that is not ours
+_POLL = 0.002
 _TABLES = """
 CREATE TABLE sessions(
     key INTEGER PRIMARY KEY, name TEXT NOT NULL, id TEXT NOT NULL, title TEXT NOT NULL, updated TEXT NOT NULL,
@@ -73,24 +77,61 @@ def is_refusal(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _REFUSED
 
 
+_mutexes: dict[str, threading.Lock] = {}  # by path: a lock on a file keeps other processes out, not other threads
+
+
 @contextmanager
 def connected(path: str, patience: float) -> Generator[sqlite3.Connection, None, None]:
-    """A connection for one operation: none stays open, so that a file that was removed is never written again.
+    """A connection for one operation; nobody else has one meanwhile, so that a file that was removed is never written
+    again, nor what lies beside the new one taken for the old one's.
 
     The block may raise anything of `DAMAGE`; what means damage leaves as Damaged, what the surroundings refuse as
-    OSError. `patience` in seconds, where others write.
+    OSError: Locked when others had it for `patience` seconds.
     """
     try:
-        _make(path)
-        with closing(sqlite3.connect(path, timeout=patience, isolation_level=None)) as database:
-            database.execute("PRAGMA synchronous = NORMAL")
-            _prepare(database)
-            yield database
+        with _alone(path, patience):
+            _make(path)
+            with closing(sqlite3.connect(path, timeout=_BUSY, isolation_level=None)) as database:
+                database.execute("PRAGMA synchronous = NORMAL")
+                _prepare(database)
+                yield database
     except DAMAGE as error:
         if is_refusal(error):
             kind = Locked if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY else OSError
             raise kind(0, str(error), path) from None
         raise Damaged(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _alone(path: str, patience: float) -> Generator[None, None, None]:
+    """No other thread or process of ours is in here. Raises Locked, OSError."""
+    deadline, mutex = time.monotonic() + patience, _mutexes.setdefault(path, threading.Lock())
+    if not mutex.acquire(timeout=patience):
+        raise Locked(0, "the index is in use", path)
+    try:
+        while (handle := _lock(f"{path}-lock")) is None:
+            if time.monotonic() > deadline:
+                raise Locked(0, "the index is in use", path)
+            time.sleep(_POLL)
+        try:
+            yield
+        finally:
+            os.close(handle)
+    finally:
+        mutex.release()
+
+
+def _lock(path: str) -> int | None:
+    """A descriptor that holds the lock; None when another process does, or the file was removed just now."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | SAFE_OPEN, 0o600)
+    try:
+        if try_lock(handle) and os.fstat(handle).st_nlink:
+            return handle
+    except OSError:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
 
 
 def _make(path: str) -> None:
@@ -124,13 +165,12 @@ def _prepare(database: sqlite3.Connection) -> None:
             database.execute("ROLLBACK")
 
 
-def remove(path: str, patience: float = 2.0) -> None:
+def remove(path: str, patience: float) -> None:
     """The index with all that lies beside it. Others who use it just now are waited for, but not for ever. Raises
     OSError."""
-    with suppress(*DAMAGE, OSError):
-        if stat.S_ISREG(os.lstat(path).st_mode):
-            with closing(sqlite3.connect(path, timeout=patience, isolation_level=None)) as database:
-                database.execute("PRAGMA journal_mode = DELETE")  # nobody else has it open when this succeeds
-    for part in _PARTS:
-        with suppress(FileNotFoundError):
-            os.unlink(path + part)
+    with ExitStack() as stack:
+        with suppress(Locked):  # who stands still for so long in the middle of it does not keep it
+            stack.enter_context(_alone(path, patience))
+        for part in _PARTS:
+            with suppress(FileNotFoundError):
+                os.unlink(path + part)

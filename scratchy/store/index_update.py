@@ -53,6 +53,11 @@ def _stat(there: os.stat_result) -> Stat:
     return Stat(there.st_ino & _SIGN, there.st_size, changed, there.st_mtime)
 
 
+def session_of(name: str) -> str:
+    """The session whose file it is by its name; its header may know better."""
+    return decode_id(name.removesuffix(SUFFIX)) or name.removesuffix(SUFFIX)
+
+
 def records(database: sqlite3.Connection) -> dict[str, Known]:
     rows = database.execute(f"SELECT {COLUMNS} FROM sessions WHERE live")
     return {row[1]: Known(*row) for row in rows}
@@ -108,7 +113,7 @@ class CatchUp:
     def _discover(self, name: str, stat: Stat) -> Known:
         """A new row for a file, from its header alone; one that cannot be read is done with until it changes."""
         path = self._place.path(name)
-        session_id = decode_id(name.removesuffix(SUFFIX)) or name.removesuffix(SUFFIX)
+        session_id = session_of(name)
         try:
             header, _ = read_header(self._place.disk, path, session_id, LISTED_MOST)
             session_id = header.session_id or session_id
