@@ -11,6 +11,7 @@ from scratchy import compose
 from scratchy.compose import Choice, Config
 from scratchy.core.errors import ProviderError
 from scratchy.core.ports import Provider
+from scratchy.core.text import reveal
 
 
 class Answering:
@@ -22,6 +23,7 @@ class Answering:
         self._say = say
         self._previous: Choice | None = None  # of the session before; kept if the next one chooses the same
         self._by_person: Choice | None = None
+        self._told: Choice | None = None
         self._choosing = asyncio.Lock()
 
     async def choice(self, config: Config, session: Mapping[str, Any]) -> Choice:
@@ -35,8 +37,18 @@ class Answering:
                     await self._previous.provider.aclose()
                 self._previous = None
                 self.current = choice
-                self._say_change(choice, session)
             return self.current
+
+    async def prepared(self, config: Config, session: Mapping[str, Any]) -> Choice:
+        """The choice, ready to answer; another model than the session was held with is told, once. Raises:
+        ProviderError, ConfigError."""
+        choice = await self.choice(config, session)
+        before = str(session.get("provider") or ""), str(session.get("model") or "")
+        await choice.provider.prepare()
+        if choice is not self._told and choice is not self._by_person:
+            self._told = choice
+            self._say_change(choice, *before, by_flag=config.by_flag("model"))
+        return choice
 
     async def use(self, spec: str, config: Config, session: Mapping[str, Any]) -> Choice:
         """The person chose: `model`, `provider` or `provider/model`. Raises: ConfigError, ProviderError, ValueError."""
@@ -84,7 +96,13 @@ class Answering:
             shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
             self._say(f"{provider.name} does not list a model '{model}'. It lists: {shown}.")
 
-    def _say_change(self, choice: Choice, session: Mapping[str, Any]) -> None:
-        before = session.get("provider")
-        if before and before != choice.provider.name:
-            self._say(f"This session was held with {before}; {choice.provider.name} goes on with it ({choice.why}).")
+    def _say_change(self, choice: Choice, provider: str, model: str, *, by_flag: bool) -> None:
+        now = choice.provider
+        if provider and provider != now.name:
+            self._say(f"This session was held with {reveal(provider)}; {now.name} goes on with it ({choice.why}).")
+        elif provider and model and model != now.model and not by_flag:
+            former = reveal(model)
+            self._say(
+                f"This session was held with {former}; {now.model} goes on with it ({choice.why}). "
+                f"`/model {former}` takes the former."
+            )

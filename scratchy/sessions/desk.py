@@ -24,6 +24,7 @@ from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.answering import Answering
 from scratchy.sessions.conversation import Conversation, Engine
+from scratchy.sessions.exchange import Exported, Imported, export_conversation
 from scratchy.sessions.looking import Look
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
@@ -120,8 +121,7 @@ class Desk:
     async def announce(self) -> None:
         """Find the model and make it ready; say which one answers and why, or what to do. Never raises."""
         try:
-            choice = await self.choice()
-            await choice.provider.prepare()
+            choice = await self._prepared()
         except (ProviderError, ConfigError) as error:
             self.say(str(error))
             return
@@ -136,6 +136,9 @@ class Desk:
     async def choice(self) -> Choice:
         """The provider for the current session. A failure is not kept: the next turn looks again."""
         return await self._answering.choice(self.config, self.conversation.session.metadata)
+
+    async def _prepared(self) -> Choice:
+        return await self._answering.prepared(self.config, self.conversation.session.metadata)
 
     async def use_model(self, spec: str) -> Choice:
         """The person chose: `model`, `provider` or `provider/model`. Raises: ConfigError, ProviderError, ValueError."""
@@ -226,14 +229,16 @@ class Desk:
         except SessionCorruptedError:
             return open_session(self.manager.store, made_id(self.manager.store))
 
-    async def export(self, path: Path) -> int:
-        """The whole session as JSON or, for `.md`, Markdown, in a new file of mode 0600; returns the message count.
+    async def export(self, path: Path, *, full: bool = False) -> Exported:
+        """The whole session in a new file, its format by the suffix. Raises: FormatError, FileExistsError, OSError."""
+        return await export_conversation(self.manager.store, self.conversation, path, self.scratchpad, full=full)
 
-        Raises: FileExistsError and other OSError; ValueError for another suffix.
-        """
-        messages = await self.conversation.load_whole()
-        compose.export(messages, self.conversation.session_id, path)
-        return len(messages)
+    async def import_(self, path: Path) -> Imported:
+        """The sessions of a file; the one of a file with one becomes current. Raises: FormatError, OSError."""
+        imported = await asyncio.to_thread(self.manager.import_session, path)
+        if len(imported.session_ids) == 1:
+            await self.resume(imported.session_id)
+        return imported
 
     async def close(self) -> None:
         await self.titler.stop()
@@ -309,7 +314,7 @@ class Desk:
     async def _provider_for_turn(self) -> Provider:
         await self.titler.stop()
         looking = self.look_at_project()
-        choice = await self.choice()
+        choice = await self._prepared()
         await looking.wait(_PROJECT_SECONDS)
         return choice.provider
 

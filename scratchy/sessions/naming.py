@@ -23,6 +23,7 @@ def changed_tags(tags: Sequence[str], changes: Sequence[str]) -> list[str]:
     left = list(tags)
     for change in changes:
         tag = change[1:] if change[:1] in ("+", "-") else change
+        tag = PRIVATE if tag.lower() == PRIVATE else tag
         if change[:1] == "-":
             left = [one for one in left if one != tag]
             continue
