@@ -6,14 +6,16 @@ as it was when one fails. Not here: how it is told (commands/branches.py), the b
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
-from scratchy.core.errors import SessionExistsError
+from scratchy.core.errors import SessionExistsError, SessionNotFoundError
 from scratchy.core.messages import text_of
 from scratchy.core.ports import Store
 from scratchy.core.stored import Header, TrashEntry
 from scratchy.sessions.desk import Desk
 from scratchy.sessions.family import former_ids, rewind_of
+from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import made_id, open_session
 from scratchy.sessions.restoring import net_changes
 from scratchy.sessions.times import utc_stamp
@@ -199,7 +201,7 @@ async def undo(desk: Desk) -> Undone:
     if found is None:
         raise RefusedError(f"There is nothing to undo in session '{session_id}'.")
     if found.reason == "renamed":
-        await desk.change(found.session_id, lambda: manager.rename(session_id, found.session_id, reason="undone"))
+        await desk.change(found.session_id, lambda: _rename_back(manager, session_id, found))
     elif found.reason != "deleted":
         await desk.change(session_id, lambda: manager.restore(found.name, reason="undone"))
     elif manager.session_exists(found.session_id):
@@ -217,6 +219,13 @@ async def undo(desk: Desk) -> Undone:
     return Undone(found, left)
 
 
+def _rename_back(manager: SessionManager, session_id: str, entry: TrashEntry) -> None:
+    """The session has its old id again; the entry goes for the one that this makes, which holds all that it held."""
+    manager.rename(session_id, entry.session_id, reason="undone")
+    with suppress(OSError, SessionNotFoundError):
+        manager.store.purge(entry.name)
+
+
 def undoable(entries: Sequence[TrashEntry], session_id: str, former: Sequence[str]) -> TrashEntry | None:
     """The newest entry that an undo in this session takes back; `entries` newest first."""
     ours = {session_id, *former}
@@ -228,7 +237,6 @@ def undoable(entries: Sequence[TrashEntry], session_id: str, former: Sequence[st
         if entry.session_id == session_id:
             if entry.reason in ("rewound", "cleared", "displaced"):
                 return entry
-            went = entry.reason == "deleted" or (entry.reason == "renamed" and entry.note.get("to") not in former)
-            if went:  # what is older belongs to an earlier session of that name
+            if entry.reason in ("deleted", "renamed"):  # what is older belongs to an earlier session of that name
                 return None
     return None
