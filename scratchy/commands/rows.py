@@ -33,7 +33,12 @@ def session_text(info: SessionInfo, folder: str = "") -> str:
 
 def shown(text: str) -> str:
     """A title or what was said, on one line, without what reorders it."""
-    return " ".join(clean(text[:_LONGEST].translate(_REORDERS)).split())
+    return " ".join(straight(text[:_LONGEST]).split())
+
+
+def straight(text: str) -> str:
+    """Harmless, and without what reorders lines."""
+    return clean(text.translate(_REORDERS))
 
 
 def age(moment: datetime) -> str:

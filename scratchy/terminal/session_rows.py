@@ -12,11 +12,11 @@ from typing import Any
 
 from prompt_toolkit.utils import get_cwidth
 
-from scratchy.commands.rows import age, short_age, shown
+from scratchy.commands.rows import age, short_age, shown, straight
 from scratchy.core.errors import ScratchyError
 from scratchy.core.messages import text_of
 from scratchy.core.stored import SessionInfo, tags_in
-from scratchy.core.text import clean, reveal
+from scratchy.core.text import reveal
 from scratchy.sessions.finding import Finder, Look, folder_of, model_of
 from scratchy.sessions.times import local_time
 from scratchy.terminal.layout import clip
@@ -129,7 +129,7 @@ class SessionRows:
         rest = [reveal(row.session_id)] if title else []
         rest += [f"#{shown(tag)}" for tag in tags_in(header.metadata)]
         folder = folder_of(header)
-        rest += [one_line(model_of(header)), *([] if self.finder.is_near(row) else [reveal(folder.rpartition("/")[2])])]
+        rest += [shown(model_of(header)), *([] if self.finder.is_near(row) else [reveal(folder.rpartition("/")[2])])]
         passage = self._found.get(row.session_id)
         rest.append(f"…{shown(passage)}…" if passage else words_of(look))
         told = " · ".join(part for part in rest if part)
@@ -147,7 +147,7 @@ class SessionRows:
             *self._marks(row, look),
         ]
         where = [
-            one_line(model_of(header)),
+            shown(model_of(header)),
             reveal(folder_of(header)),
             *(f"#{shown(tag)}" for tag in tags_in(header.metadata)),
         ]
@@ -235,7 +235,7 @@ class SessionRows:
             )
         except (ScratchyError, ValueError, OSError) as error:
             text = str(error)
-        self._details[row.session_id] = clean(text) or "No messages."
+        self._details[row.session_id] = straight(text) or "No messages."
         self.redraw()
 
 
