@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         BadRequestError,
         ConfigError,
         ContextOverflowError,
+        FormatError,
         ModelNotFoundError,
         ProviderError,
         ProviderUnavailableError,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from scratchy.core.session import AgentSession
     from scratchy.providers.scripted import ScriptedProvider
     from scratchy.scratchpad import Scratchpad
+    from scratchy.sessions.channels import resolve_session_id
     from scratchy.sessions.manager import SessionManager
     from scratchy.store.memory import MemoryStore
 
@@ -43,10 +45,12 @@ _HOMES = {
     "ScriptedProvider": "providers.scripted",
     "SessionManager": "sessions.manager",
     "open_store": "compose",
+    "resolve_session_id": "sessions.channels",
     "AuthenticationError": "core.errors",
     "BadRequestError": "core.errors",
     "ConfigError": "core.errors",
     "ContextOverflowError": "core.errors",
+    "FormatError": "core.errors",
     "ModelNotFoundError": "core.errors",
     "ProviderError": "core.errors",
     "ProviderUnavailableError": "core.errors",
@@ -68,6 +72,7 @@ __all__ = [
     "BadRequestError",
     "ConfigError",
     "ContextOverflowError",
+    "FormatError",
     "MemoryStore",
     "ModelNotFoundError",
     "ProviderError",
@@ -86,6 +91,7 @@ __all__ = [
     "SessionVersionError",
     "__version__",
     "open_store",
+    "resolve_session_id",
 ]
 
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from scratchy.compose import PROVIDERS, check_providers
-from scratchy.core.errors import ConfigError, ProviderError, ScratchyError, SessionError, SessionLockedError
+from scratchy.core.errors import (
+    ConfigError,
+    FormatError,
+    ProviderError,
+    ScratchyError,
+    SessionError,
+    SessionLockedError,
+)
 from scratchy.session_cli import AsJson, SessionsDir, here, session_app
 
 if TYPE_CHECKING:
@@ -103,7 +110,7 @@ def _unexpected(error: Exception) -> int:
 def exit_code(error: Exception) -> int:
     if isinstance(error, SessionLockedError) or (isinstance(error, ProviderError) and error.retryable):
         return TRY_AGAIN
-    bad_usage = isinstance(error, (ConfigError, ValueError)) and not isinstance(error, SessionError)
+    bad_usage = isinstance(error, (ConfigError, ValueError)) and not isinstance(error, (SessionError, FormatError))
     return USAGE if bad_usage else FAILED
 
 

@@ -118,6 +118,14 @@ def titles_wanted(environ: Mapping[str, str] = os.environ) -> str:
     return wanted.lower()
 
 
+def transcript_wanted(environ: Mapping[str, str] = os.environ) -> bool:
+    """SCRATCHY_TRANSCRIPT: a live transcript beside each session. Raises: ConfigError for neither 1 nor 0."""
+    wanted = environ.get("SCRATCHY_TRANSCRIPT", "").lower()
+    if wanted not in TRUE + FALSE:
+        raise ConfigError(f"SCRATCHY_TRANSCRIPT is '{wanted}'; it must be 1 or 0.")
+    return wanted in TRUE
+
+
 def project_file(folder: Path) -> Path:
     return folder / ".scratchy" / "config.toml"
 

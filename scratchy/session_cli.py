@@ -237,3 +237,33 @@ def trash_empty(
 
     age = None if older_than is None else removing.seconds_of(older_than)
     return removing.empty_trash(_sessions_dir(context, sessions_dir), age, branches, yes, as_json)
+
+
+@session_app.command("export")
+def session_export(
+    context: typer.Context,
+    session_id: str,
+    path: str,
+    form: Annotated[str | None, typer.Option("--format", help="json, jsonl, md, html, toon: not the suffix's.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="JSON with all that there is; the folder stays in.")] = False,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Write a session to a new file, by its suffix .json, .jsonl, .md, .html or .toon; - is stdout."""
+    from scratchy.shell import moving
+
+    return moving.export(_sessions_dir(context, sessions_dir), session_id, path, form, full, as_json)
+
+
+@session_app.command("import")
+def session_import(
+    context: typer.Context,
+    path: str,
+    session_id: Annotated[str | None, typer.Option("--session", metavar="ID", help="The new session's id.")] = None,
+    sessions_dir: SessionsDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Bring in the sessions of a file: exports, and those of Claude Code, Codex, pi, aider, llm, ChatGPT."""
+    from scratchy.shell import moving
+
+    return moving.import_(_sessions_dir(context, sessions_dir), path, session_id, as_json)

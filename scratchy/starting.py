@@ -52,6 +52,8 @@ class Start:
         self.resume = resume
         self.proceed = proceed
         self.store: Store = compose.open_store("memory://") if no_session else compose.open_folder(config.sessions_dir)
+        if compose.transcript_wanted():
+            self.store = import_module("scratchy.sessions.transcripts").transcribed(self.store)
         self.no_session = no_session
         if not no_session and config.sessions_dir.exists() and not config.sessions_dir.is_dir():
             raise ConfigError(f"{config.sessions_dir} is a file, so it cannot hold sessions. Name a folder.")

@@ -45,6 +45,7 @@ COMMANDS = (
     Entry("tools", talk.tools, reads=True),
     Entry("copy", talk.copy, reads=True),
     Entry("export", moving.export, (), "[path]", reads=True),
+    Entry("import", moving.import_, (), "path"),
     Entry("system", talk.system, reads=True),
     Entry("doctor", doctor.doctor, (), "[fix]"),
     Entry("exit", talk.exit_, ("quit",), reads=True),

@@ -3,9 +3,19 @@
 Each room is imported when it is asked for, so that nobody pays for what he does not use.
 """
 
+from scratchy.compose.exchange import WRITTEN as WRITTEN
+from scratchy.compose.exchange import Stored as Stored
+from scratchy.compose.exchange import append_lines as append_lines
+from scratchy.compose.exchange import encoded_id as encoded_id
+from scratchy.compose.exchange import export as export
+from scratchy.compose.exchange import export_format as export_format
+from scratchy.compose.exchange import jsonl_lines as jsonl_lines
 from scratchy.compose.files import file_difference as file_difference
 from scratchy.compose.files import put_back as put_back
 from scratchy.compose.files import standing as standing
+from scratchy.compose.imports import event_as_message as event_as_message
+from scratchy.compose.imports import keep_blobs as keep_blobs
+from scratchy.compose.imports import read_transcripts as read_transcripts
 from scratchy.compose.providers import PROVIDERS as PROVIDERS
 from scratchy.compose.providers import Choice as Choice
 from scratchy.compose.providers import check_providers as check_providers
@@ -19,7 +29,6 @@ from scratchy.compose.searching import forget_index as forget_index
 from scratchy.compose.searching import open_index as open_index
 from scratchy.compose.searching import warm_index as warm_index
 from scratchy.compose.stores import as_stored as as_stored
-from scratchy.compose.stores import export as export
 from scratchy.compose.stores import open_folder as open_folder
 from scratchy.compose.stores import open_scratchpad as open_scratchpad
 from scratchy.compose.stores import open_store as open_store
@@ -30,4 +39,5 @@ from scratchy.compose.tools import system_message as system_message
 from scratchy.compose.tools import tool_from_function as tool_from_function
 from scratchy.compose.tools import tool_from_schema as tool_from_schema
 from scratchy.config import Config as Config
+from scratchy.config import transcript_wanted as transcript_wanted
 from scratchy.system import birth_time as birth_time

@@ -1,7 +1,7 @@
-"""Stores by URL, what lies beside their sessions, and exports."""
+"""Stores by URL, and what lies beside their sessions."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -11,7 +11,6 @@ from scratchy import config as settings
 from scratchy.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from scratchy.core.messages import Message
     from scratchy.core.ports import Store
     from scratchy.scratchpad import Scratchpad
     from scratchy.store.files import FileStore
@@ -74,20 +73,3 @@ def open_scratchpad(store: "Store") -> "Scratchpad":
     scratchpad = Scratchpad(mkdtemp(prefix="scratchy-"))
     atexit.register(scratchpad.remove_folder)
     return scratchpad
-
-
-def export(messages: "Sequence[Message]", session_id: str, path: Path) -> None:
-    """Write a transcript to a new file, its format by the suffix. Raises: ValueError for another suffix; OSError."""
-    from scratchy.interchange import json_list, markdown
-
-    writers = {".json": json_list.dump, ".md": markdown.dump}
-    if path.suffix.lower() not in writers:
-        raise ValueError(f"'{path}' must end in .json or .md")
-    text = writers[path.suffix.lower()](messages, session_id)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        try:
-            file.write(text.encode("utf-8", "replace"))
-            file.flush()
-        except OSError:
-            path.unlink()  # no half of an export
-            raise

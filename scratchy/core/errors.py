@@ -15,6 +15,7 @@ ScratchyError
 │   ├── ContextOverflowError        longer than the model's window; .prompt_tokens .window
 │   ├── RateLimitedError            .retry_after seconds
 │   └── ProviderUnavailableError    no connection, cut off, 5xx, no model in the box
+├── FormatError                     a file to import or export has no format that we know, or is damaged
 └── ConfigError                     a setting that means nothing; names its flag, variable or file
 
 A store that fails in another way raises OSError, as the system gave it.
@@ -113,6 +114,10 @@ class ProviderUnavailableError(ProviderError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class FormatError(ScratchyError, ValueError):
+    pass
 
 
 class ConfigError(ScratchyError):

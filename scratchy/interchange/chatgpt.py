@@ -31,7 +31,7 @@ def _transcript(conversation: Mapping[str, Any]) -> Transcript:
     told.name(text(conversation.get("title")))
     nodes = fields(conversation["mapping"])
     way = _way(nodes, text(conversation.get("current_node")))
-    left = {"message of another branch": 0, "part that is no text": 0, "hidden message": 0}
+    left = {"message of another branch": 0, "part that is no text": 0, "message that was hidden": 0}
     messages: list[Message] = []
     for node in way:
         message = fields(fields(nodes.get(node)).get("message"))
@@ -70,7 +70,7 @@ def _message(message: Mapping[str, Any], left: dict[str, int]) -> Message | None
     if not role or not words:
         return None
     if fields(message.get("metadata")).get("is_visually_hidden_from_conversation"):
-        left["hidden message"] += 1
+        left["message that was hidden"] += 1
         return None
     stamp = utc(message.get("create_time"))
     if role == "tool":  # its calls are messages to `recipient`, which no other program can pair with their results

@@ -12,9 +12,9 @@ LOST = "what is no text (usage, times but those of messages)"
 
 def dump(session: Written) -> Iterator[str]:
     header = session.header
-    yield f"# {_one_line(header.title or header.session_id)}\n\n"
+    yield f"# {_one_line(header.session_id)}\n\n"
     if header.title:
-        yield f"Session `{_one_line(header.session_id).replace('`', '')}`, {header.created_at}\n\n"
+        yield f"{_one_line(header.title)} ({header.created_at})\n\n"
     for at, message in enumerate(session.messages):
         yield ("\n" if at else "") + _section(message)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from scratchy.core.messages import Message, ToolCall
 from scratchy.core.stored import Header
 
-AWAY = ("machine", "endpoint", "folder")
+AWAY = ("machine", "endpoint", "folder", "project")
 """Header metadata that says where a session was held: no export carries it."""
 TITLE = 200  # characters
 
@@ -35,7 +35,8 @@ class Written(NamedTuple):
 
 class Transcript:
     """A conversation that was read. `messages` may be read as they are asked for, once; `title`, `notes` (a sentence
-    each: what was left out) and `skipped` (lines or messages that are none) are whole when they are through."""
+    each), `left` (what did not come along, and how many) and `skipped` (lines or messages that are none) are whole when
+    they are through."""
 
     def __init__(self, messages: Iterable[Message] = (), *, session_id: str = "", created_at: str = "") -> None:
         self.messages = messages
@@ -46,6 +47,7 @@ class Transcript:
         self.extra: dict[str, Any] = {}  # unknown header keys
         self.blobs: dict[str, Blob] = {}
         self.notes: list[str] = []
+        self.left: dict[str, int] = {}
         self.skipped = 0
 
     def name(self, title: str) -> None:
@@ -164,6 +166,6 @@ def with_images(words: str, images: Sequence[dict[str, Any]]) -> str | list[dict
 
 
 def left_out(told: Transcript, count: int, what: str) -> None:
-    """A note that so many of these did not come along; `what` is singular."""
+    """So many of these did not come along; `what` begins with a noun: "message of a subagent"."""
     if count:
-        told.notes.append(f"{count} {what}{'' if count == 1 else 's'} left out.")
+        told.left[what] = told.left.get(what, 0) + count

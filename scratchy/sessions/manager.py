@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from os import PathLike
+from pathlib import Path
 from typing import Any, cast
 
 from scratchy import compose
@@ -15,24 +16,42 @@ from scratchy.core.messages import Message
 from scratchy.core.ports import SessionWriter, Store
 from scratchy.core.session import AgentSession, check_message
 from scratchy.core.stored import Header, SessionInfo, TrashEntry
+from scratchy.sessions.exchange import (
+    Exported,
+    Imported,
+    as_chat,
+    export_session,
+    import_session,
+    load_recent_history,
+)
 from scratchy.sessions.seen import common_start, copied, seen_in
 from scratchy.sessions.times import local_texts, local_time, utc_stamp
+from scratchy.sessions.transcripts import plain, transcribed, transcript_path
 
 
 class SessionManager:
     """Sessions in `directory` (made when missing; None: the usual folder) or in `store` (a URL or a Store).
+    `transcript`: a live transcript beside each (also by SCRATCHY_TRANSCRIPT=1).
 
     Every method raises ValueError or TypeError for a bad id, SessionCorruptedError for a session that cannot be read,
     SessionLockedError for one that another process holds, OSError when the disk refuses.
     """
 
-    def __init__(self, directory: str | PathLike[str] | None = None, *, store: str | Store | None = None) -> None:
+    def __init__(
+        self,
+        directory: str | PathLike[str] | None = None,
+        *,
+        store: str | Store | None = None,
+        transcript: bool = False,
+    ) -> None:
         if directory is not None and store is not None:
             raise ValueError("give a directory or a store, not both")
         if isinstance(store, str):
             store = compose.open_store(store)
         self.store: Store = store or compose.open_folder(directory, make=directory is not None)
-        self._seen = seen_in(self.store)
+        if transcript or compose.transcript_wanted():
+            self.store = transcribed(self.store)
+        self._seen = seen_in(plain(self.store))
 
     # -- whole sessions, as programs use them
 
@@ -77,14 +96,36 @@ class SessionManager:
         return entry is not None
 
     def append_message(self, session_id: str, message: Mapping[str, Any]) -> None:
-        """Add one message to the end; makes the session when it is missing."""
-        checked = check_message(message)
+        """Add one message to the end; makes the session when it is missing. A `tool_call` or `tool_result` line of
+        JSONL becomes a message; a result goes to the call of its `id`, else to the oldest open one of its name."""
+        check_message(message)
         with self.opened(session_id, create=True) as writer:
+            checked = check_message(as_chat(self.store, session_id, message))
             known = self._seen.messages(session_id) if self._unchanged(session_id) else None
             known = [] if writer.count == 0 else known
             writer.append([checked])
             if known is not None:  # else what others wrote stays unseen, and a save will say so
                 self._seen.note(session_id, self.store.stamp(session_id), [*known, checked], len(known))
+
+    # -- in and out
+
+    def load_recent_history(self, session_id: str, max_turns: int = 20) -> list[dict[str, Any]]:
+        """The last turns, each a user message and all up to the next, and the system message before them. `[]` when
+        there is no such session; only its end is read."""
+        return cast("list[dict[str, Any]]", load_recent_history(self.store, session_id, max_turns))
+
+    def export_session(self, session_id: str, path: str | PathLike[str], *, full: bool = False) -> Exported:
+        """Write it to a new file, its format by the suffix: .json, .jsonl, .md, .html, .toon. `full`: JSON with header
+        and blobs, and the folder stays in. Raises: FormatError, SessionNotFoundError, FileExistsError."""
+        return export_session(self.store, session_id, Path(path), full=full)
+
+    def import_session(self, path: str | PathLike[str], session_id: str | None = None) -> Imported:
+        """New sessions from a file, its format by its content. Raises: FormatError, SessionExistsError."""
+        return import_session(self.store, Path(path), session_id)
+
+    def transcript_path(self, session_id: str) -> Path:
+        """Where its live transcript is (with `transcript=True`, or SCRATCHY_TRANSCRIPT=1), or would be."""
+        return transcript_path(self.store, session_id)
 
     # -- what faces need beside that
 
