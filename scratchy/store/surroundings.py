@@ -26,7 +26,7 @@ LOW, FULL = 500_000_000, 10_000_000  # bytes left on the disk: said; no message 
 _BESIDE = re.compile(r"\.(.+)\.(lock|draft|tmp|tail-[0-9]+)\Z|([^.].*)_(events|transcript)\.jsonl\Z", re.DOTALL)
 _KINDS = {"draft": "draft", "tail": "cut tail", "events": "event log", "transcript": "transcript"}
 _COPY = re.compile(r"conflict|\((?:\d+|copy)\)|\.sync-", re.IGNORECASE)
-_REMOTE = re.compile(r"(nfs|cifs|smb|afs|9p|ncp|ceph|gluster|lustre|davfs|fuse\.(sshfs|rclone|s3fs|davfs|gcsfuse))")
+REMOTE = re.compile(r"(nfs|cifs|smb|afs|9p|ncp|ceph|gluster|lustre|davfs|fuse\.(sshfs|rclone|s3fs|davfs|gcsfuse))")
 
 
 def look_around(place: Place) -> Iterator[Finding]:
@@ -185,6 +185,6 @@ def _disk(place: Place) -> Iterator[Finding]:
         advice = "Make room: a message that cannot be saved is not sent."
         yield Finding("space", text, place.folder, advice=advice, problem=free < FULL)
     kind = file_system(place.folder)
-    if _REMOTE.match(kind):
+    if REMOTE.match(kind):
         text = f"it lies on a network file system ({kind}), whose locks are not to be relied on"
         yield Finding("network", text, place.folder, advice="Use a session from one machine at a time there.")

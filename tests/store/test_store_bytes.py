@@ -121,6 +121,10 @@ def reading(folder: Path) -> list[Callable[[], object]]:
         lambda: manager.session("x"),
         manager.list_sessions,
         manager.infos,
+        lambda: manager.load_recent_history("x"),
+        lambda: manager.export_session("x", folder / "out.json"),
+        lambda: manager.export_session("x", folder / "out.md"),
+        lambda: manager.export_session("x", folder / "out.html"),
         lambda: list(Doctor(place).check()),
         lambda: list(look_around(place)),
         lambda: [list(watch.look()) for watch in [Watch(store, "x")] for _ in range(2)],
@@ -149,7 +153,7 @@ def writing(folder: Path) -> dict[str, Callable[[], object]]:
         "save": lambda: manager.save_session("x", MESSAGES[:2]),
         "fix": fixed,
         "rename": lambda: store.rename("x", "y"),
-        "delete": lambda: store.delete("x"),
+        "delete": lambda: [store.delete("x"), store.restore(store.trash()[0].name)],
         "fork": lambda: store.fork("x", store.header("x")[0]._replace(session_id="z")),
     }
 

@@ -21,8 +21,9 @@ from scratchy.store.doctor import Doctor
 from scratchy.store.files import FileStore, utc_now
 from scratchy.store.place import Place
 from scratchy.store.salvage import Gap, salvage
-from scratchy.store.surroundings import look_around, make_all_private
+from scratchy.store.surroundings import REMOTE, look_around, make_all_private
 from scratchy.store.toonfile import encode_items
+from scratchy.system import file_system
 
 
 def place(folder: Path, disk: Disk | None = None) -> Place:
@@ -402,6 +403,7 @@ def test_strays_copies_trash_and_index(tmp_path):
     save(FileStore(tmp_path), "x", BASE)
     for name in (
         ".gone.draft", ".gone.tail-123", ".gone.lock", ".x.tmp", "gone_transcript.jsonl", "x_chat (conflict 2).toon",
+        "x_chat.sync-conflict-20260101-120000-ABCDEFG.toon", "x_chat (somebody's conflicted copy 2026-01-01).toon",
         ".x.draft", "x_events.jsonl",
     ):  # fmt: skip
         (tmp_path / name).touch(0o600)
@@ -413,6 +415,7 @@ def test_strays_copies_trash_and_index(tmp_path):
     strays = " ".join(finding.text for finding in found if finding.kind == "stray")
     assert all(name in strays for name in (".gone.draft", ".gone.tail-123", ".gone.lock", ".x.tmp", "gone_transcript"))
     assert ".x.draft" not in strays and "x_events" not in strays
+    assert sum(finding.kind == "copy" for finding in found) == 3
     assert {"copy", "trash", "index"} <= {finding.kind for finding in found}
     assert not any(finding.problem for finding in found)
 
@@ -423,3 +426,42 @@ def test_the_wrong_ids_are_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ValueError, match="must not be empty"):
         check(tmp_path, "")
     assert list(tmp_path.iterdir()) == [] and new("x").session_id == "x"
+
+
+WRITER = """
+import sys
+from scratchy.core.stored import Header
+from scratchy.store.files import FileStore
+store = FileStore(sys.argv[1])
+number = 0
+while True:
+    writer = store.open("x", create=Header("x", "", ""))
+    for _ in range(20):
+        number += 1
+        writer.append([{"role": "user", "content": f"{number} " + "z" * (number * 131 % 9000)}])
+        if number % 7 == 0:
+            writer.edit(title=f"title {number}")
+        if number % 31 == 0:
+            writer.cut(writer.count // 2)
+    writer.close()
+    if number == 40:
+        print("go", flush=True)
+"""
+
+
+def test_a_check_beside_a_live_writer_finds_no_problem(tmp_path):
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        assert writer.stdout is not None and writer.stdout.readline() == b"go\n"
+        for _ in range(400):
+            assert [finding for finding in check(tmp_path) if finding.problem] == []
+    finally:
+        writer.kill()
+        writer.communicate()
+
+
+def test_the_kind_of_a_file_system_is_that_of_the_nearest_mount(tmp_path):
+    if Path("/proc/self/mounts").exists():
+        assert file_system("/proc/self") == "proc" and file_system(str(tmp_path))
+    assert all(REMOTE.match(kind) for kind in ("nfs4", "cifs", "smb3", "fuse.sshfs", "9p"))
+    assert not any(REMOTE.match(kind) for kind in ("ext4", "btrfs", "tmpfs", "overlay", "fuse.ntfs-3g", ""))
