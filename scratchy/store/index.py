@@ -170,7 +170,7 @@ class Index:
                 names, refused = changed_files(files, records(database)), True
             rows = self._together_first(database, query, self._matching(database, query.match, sessions))
             titles = self._titles(database, query, sessions)
-            known = records(database)
+            known = records(database) if names else {}
         if wasteful:
             self.forget()
         waiting = [known[name].id if name in known else session_of(name) for name in names]
