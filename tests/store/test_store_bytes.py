@@ -18,6 +18,7 @@ from scratchy.core.errors import ScratchyError
 from scratchy.store.disk import Disk
 from scratchy.store.doctor import Doctor
 from scratchy.store.files import FileStore, utc_now
+from scratchy.store.index import Index
 from scratchy.store.place import Place
 from scratchy.store.surroundings import look_around
 from scratchy.store.watch import Watch
@@ -122,6 +123,7 @@ def reading(folder: Path) -> list[Callable[[], object]]:
         manager.list_sessions,
         manager.infos,
         lambda: manager.load_recent_history("x"),
+        lambda: Index(store).search("user spliced"),
         lambda: manager.export_session("x", folder / "out.json"),
         lambda: manager.export_session("x", folder / "out.md"),
         lambda: manager.export_session("x", folder / "out.html"),
