@@ -200,6 +200,22 @@ def test_a_long_or_evil_diff_is_cut_and_harmless(tmp_path: Path):
     run(main())
 
 
+def test_of_very_many_files_the_last_are_only_named(tmp_path: Path):
+    (tmp_path / "d").mkdir()
+    for number in range(500):
+        (tmp_path / "d" / f"{number:03}").write_text(f"then {number}\n")
+
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(("delete_file", {"file_path": "d", "recursive": True})))
+        rewound = await said(desk, "/rewind 1")
+        assert "+then" in rewound.text and "these files:" in rewound.text and rewound.text.count("\n") < 300
+        assert (await said(desk, line_of(rewound))).text.startswith("Restored 500 files.")
+        assert len(list((tmp_path / "d").iterdir())) == 500
+        await desk.close()
+
+    run(main())
+
+
 def test_before_any_rewind_there_is_nothing_to_give_back(tmp_path: Path):
     async def main() -> None:
         desk = await talked(tmp_path, turn(EDIT))

@@ -18,7 +18,9 @@ from scratchy.sessions.restoring import Plan, Restoration, apply, plan
 
 _LINES = 40  # of one file's diff on the screen
 _ALL_LINES = 200
+_NAMES = 50
 _WIDTH = 300
+_DONE = ("restored", "deleted")
 _WHY = {
     "changed": "somebody else changed it since",
     "outside": "it lies outside the folders that this session works in (--add-dir adds one)",
@@ -64,9 +66,11 @@ async def restore_files(desk: Desk, argument: str) -> Outcome:
     if not asked.plan.ready:
         return Outcome("\n".join(["No file was restored.", *_left(asked.plan.files)]))
     done = await asyncio.to_thread(apply, asked.plan, desk.scratchpad, _folders(desk))
-    lines = [f"{reveal(path)}: {_outcome(what)}" for path, what in done]
-    count = sum(what in ("restored", "deleted") for _, what in done)
-    return Outcome("\n".join([f"Restored {_files(count)}.", *lines, *_left(asked.plan.files)]))
+    good = [f"{reveal(path)}: {what}" for path, what in done if what in _DONE]
+    failed = [f"{reveal(path)}: not restored: {_WHY.get(what, what)}" for path, what in done if what not in _DONE]
+    more = [f"… and {_files(len(good) - _NAMES)} more"] if len(good) > _NAMES else []
+    told = [f"Restored {_files(len(good))}.", *good[:_NAMES], *more, *failed[:_NAMES]]
+    return Outcome("\n".join([*told, *_left(asked.plan.files)]))
 
 
 async def _rewound(desk: Desk, entry: str) -> _Asked:
@@ -137,36 +141,38 @@ def _machine(desk: Desk) -> str:
 
 def _offered(asked: _Asked) -> Outcome:
     ready, count = asked.plan.ready, asked.plan.commands
-    told = [f"The agent changed {_files(len(ready))} since. Given back:", *_shown(ready)] if ready else []
-    if asked.forward and ready:
-        told[0] = f"Those messages changed {_files(len(ready))}. Made so again:"
+    told: list[str] = []
+    if ready:
+        what = "do it again" if asked.forward else "take it back"
+        told = [f"Tools changed {_files(len(ready))} there. This would {what}:", *_shown(ready)]
     told += _left(asked.plan.files)
     if count:
-        told.append(f"{count} command{'s' if count > 1 else ''} ran; what commands changed stays as it is.")
+        told.append(f"{count} command{'s' if count > 1 else ''} ran there; what commands changed stays as it is.")
     if not ready:
         return Outcome("\n".join(told))
     rows = [Row(f"Restore {_files(len(ready))}", asked.line), Row("Leave the files as they are", "")]
-    return Outcome("\n".join(told), choose=Choose("The files that the agent changed", rows))
+    return Outcome("\n".join(told), choose=Choose("The files that tools changed", rows))
 
 
 def _shown(ready: Sequence[Restoration]) -> list[str]:
-    """The diffs, cut to what a screen can bear; each file has its lines, the first ones of many files more."""
+    """The diffs, cut to what a screen can bear; once they are many, the other files' names."""
     lines: list[str] = []
-    for file in ready:
+    for at, file in enumerate(ready):
+        if len(lines) >= _ALL_LINES:
+            rest = [reveal(one.path) for one in ready[at : at + _NAMES]]
+            more = len(ready) - at - len(rest)
+            return [*lines, "… and these files:", *rest, *([f"… and {_files(more)} more"] if more else [])]
         diff = [reveal(line)[:_WIDTH] for line in file.diff.removesuffix("\n").split("\n")]
-        room = max(min(_LINES, _ALL_LINES - len(lines)), 3)
-        lines += diff[:room]
-        if len(diff) > room:
-            lines.append(f"… {len(diff) - room} more lines")
+        lines += diff[:_LINES]
+        if len(diff) > _LINES:
+            lines.append(f"… {len(diff) - _LINES} more lines")
     return lines
 
 
 def _left(files: Sequence[Restoration]) -> list[str]:
-    return [f"Not touched: {reveal(file.path)}: {_WHY[file.state]}" for file in files if file.state != "ready"]
-
-
-def _outcome(what: str) -> str:
-    return what if what in ("restored", "deleted") else f"not restored: {_WHY.get(what, what)}"
+    left = [file for file in files if file.state != "ready"]
+    lines = [f"Not touched: {reveal(file.path)}: {_WHY[file.state]}" for file in left[:_NAMES]]
+    return lines if len(left) <= _NAMES else [*lines, f"Not touched: {_files(len(left) - _NAMES)} more"]
 
 
 def _files(count: int) -> str:

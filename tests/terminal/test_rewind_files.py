@@ -103,7 +103,7 @@ def test_a_rewind_shows_the_diffs_and_a_choice_restores_the_files(work: Work) ->
         standing(terminal)
         assert work.restored
         command(terminal, "/redo", "Restore 2 files")
-        assert "Made so again" in terminal.text()
+        assert "This would do it again" in terminal.text()
         terminal.send("\r")
         soon(lambda: work.changed, terminal)
 
