@@ -20,13 +20,13 @@ def session_line(info: SessionInfo, *, current: bool = False, folder: str = "") 
 
 def session_text(info: SessionInfo, folder: str = "") -> str:
     if info.error or info.header is None:
-        return f"{info.session_id}  cannot be read: {info.reason}"
+        return f"{named(info.session_id)}  cannot be read: {info.reason}"
     header = info.header
-    parts = [f"{info.session_id}  {info.count} messages, {age(local_time(header.updated_at))}"]
+    parts = [f"{named(info.session_id)}  {info.count} messages, {age(local_time(header.updated_at))}"]
     parts += [shown(header.title)] if header.title else []
     parts += [" ".join(f"#{shown(tag)}" for tag in tags)] if (tags := tags_in(header.metadata)) else []
     held = folder_of(header)
-    parts += [f"(in {reveal(held)})"] if folder and held and not is_here(held, folder) else []
+    parts += [f"(in {named(held)})"] if folder and held and not is_here(held, folder) else []
     parts += ["(foreign: its header names another id)"] if info.foreign else []
     return "  ".join(parts)
 
@@ -34,6 +34,11 @@ def session_text(info: SessionInfo, folder: str = "") -> str:
 def shown(text: str) -> str:
     """A title or what was said, on one line, without what reorders it."""
     return " ".join(straight(text[:_LONGEST]).split())
+
+
+def named(name: str) -> str:
+    """An id or a path as it is, on one line: what would hide or break it is shown escaped."""
+    return reveal(name).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def straight(text: str) -> str:

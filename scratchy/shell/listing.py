@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scratchy import compose
-from scratchy.commands.rows import shown
+from scratchy.commands.rows import named, shown
 from scratchy.core.stored import SessionInfo, tags_in
-from scratchy.core.text import clean, escaped_json, reveal
+from scratchy.core.text import clean, escaped_json
 from scratchy.sessions.channels import channel_of
 from scratchy.sessions.finding import Finder, folder_of
 from scratchy.shell.printing import say
@@ -58,9 +58,9 @@ def list_sessions(folder: Path, here: Path, wanted: Wanted, as_json: bool) -> in
 
 def _line(info: SessionInfo) -> str:
     if info.header is None:
-        return f"{reveal(info.session_id)}  cannot be read: {clean(info.reason)}"
+        return f"{named(info.session_id)}  cannot be read: {clean(info.reason)}"
     when = info.header.updated_at[:16].replace("T", " ")
-    parts = [reveal(info.session_id), f"{info.count} messages", clean(when)]
+    parts = [named(info.session_id), f"{info.count} messages", clean(when)]
     parts += [shown(info.header.title)] if info.header.title else []
     parts += [" ".join(f"#{shown(tag)}" for tag in tags)] if (tags := tags_in(info.header.metadata)) else []
     return "  ".join([*parts, *(["(foreign: its header names another id)"] if info.foreign else [])])

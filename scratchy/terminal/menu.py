@@ -27,7 +27,8 @@ from prompt_toolkit.layout.processors import BeforeInput
 
 from scratchy.commands.outcome import Choose
 from scratchy.commands.outcome import Row as Choice
-from scratchy.core.text import clean
+from scratchy.commands.rows import shown as on_one_line
+from scratchy.commands.rows import straight
 from scratchy.terminal.layout import Row, clip, wrapped
 from scratchy.terminal.lines import one_line
 from scratchy.terminal.screen import Screen
@@ -269,7 +270,7 @@ class Menu:
         """The end of the marked row's detail."""
         if row is None or height < 1:
             return []
-        lines = [part for line in self.source.detail(row).split("\n") for part in wrapped(line, width - 2)]
+        lines = [part for line in self.source.detail(row).splitlines() for part in wrapped(line, width - 2)]
         return [[("class:dim", "│ "), ("", line)] for line in lines[-height:]]
 
 
@@ -281,7 +282,7 @@ class Choices:
         self.rows: Sequence[Choice] = choose.rows
 
     def title(self, width: int) -> str:
-        return one_line(self._choose.title)
+        return on_one_line(self._choose.title)
 
     def filter(self, text: str) -> None:
         words = text.casefold().split()
@@ -294,13 +295,13 @@ class Choices:
         return one is other
 
     def line(self, row: Choice, width: int) -> str:
-        return one_line(row.label)
+        return on_one_line(row.label)
 
     def about(self, row: Choice) -> Sequence[str]:
         return ()
 
     def detail(self, row: Choice) -> str:
-        return clean(row.detail)
+        return straight(row.detail)
 
 
 async def choose(screen: Screen, question: Choose) -> str:

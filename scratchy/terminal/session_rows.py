@@ -12,11 +12,10 @@ from typing import Any
 
 from prompt_toolkit.utils import get_cwidth
 
-from scratchy.commands.rows import age, short_age, shown, straight
+from scratchy.commands.rows import age, named, short_age, shown, straight
 from scratchy.core.errors import ScratchyError
 from scratchy.core.messages import text_of
 from scratchy.core.stored import SessionInfo, tags_in
-from scratchy.core.text import reveal
 from scratchy.sessions.finding import Finder, Look, folder_of, model_of
 from scratchy.sessions.times import local_time
 from scratchy.terminal.layout import clip
@@ -118,7 +117,7 @@ class SessionRows:
         mark = "* " if row.session_id == self.current else ""
         header = row.header
         if header is None:
-            return mark + f"{reveal(row.session_id)}  cannot be read: {one_line(row.reason)}"
+            return mark + f"{named(row.session_id)}  cannot be read: {one_line(row.reason)}"
         look = self._look(row)
         when = local_time(header.updated_at)
         marks = self._marks(row, look)
@@ -126,10 +125,10 @@ class SessionRows:
         if width < _WIDE:
             return f"{fit(name, width - 11)}{short_age(when):>6}{row.count:>5}"
         title = shown(header.title or "")
-        rest = [reveal(row.session_id)] if title else []
+        rest = [named(row.session_id)] if title else []
         rest += [f"#{shown(tag)}" for tag in tags_in(header.metadata)]
         folder = folder_of(header)
-        rest += [shown(model_of(header)), *([] if self.finder.is_near(row) else [reveal(folder.rpartition("/")[2])])]
+        rest += [shown(model_of(header)), *([] if self.finder.is_near(row) else [named(folder.rpartition("/")[2])])]
         passage = self._found.get(row.session_id)
         rest.append(f"…{shown(passage)}…" if passage else words_of(look))
         told = " · ".join(part for part in rest if part)
@@ -141,14 +140,14 @@ class SessionRows:
             return [one_line(row.error)]
         look = self._look(row)
         facts = [
-            reveal(row.session_id),
+            named(row.session_id),
             f"{row.count} messages",
             age(local_time(header.updated_at)),
             *self._marks(row, look),
         ]
         where = [
             shown(model_of(header)),
-            reveal(folder_of(header)),
+            named(folder_of(header)),
             *(f"#{shown(tag)}" for tag in tags_in(header.metadata)),
         ]
         return [" · ".join(facts), " · ".join(part for part in where if part) or "no folder", words_of(look)]
@@ -244,7 +243,7 @@ _WHO = {"user": "You", "assistant": "Assistant", "system": "System"}
 
 def name_of(row: SessionInfo) -> str:
     """The title, else the id."""
-    return (shown(row.header.title or "") if row.header is not None else "") or reveal(row.session_id)
+    return (shown(row.header.title or "") if row.header is not None else "") or named(row.session_id)
 
 
 def words_of(look: Look) -> str:
