@@ -24,7 +24,7 @@ async def tag(desk: Desk, argument: str) -> Outcome:
     if tags != before:
         if PRIVATE in tags:
             await desk.titler.stop()
-        await conversation.edit(metadata=with_tags(conversation.session.metadata, tags))
+        await conversation.edit(change=lambda metadata: with_tags(metadata, tags))
     text = f"Tags: {', '.join(tags)}" if tags else "No tags. `/tag +x` adds one."
     new = PRIVATE in tags and PRIVATE not in before
     return Outcome(f"{text}\n{PRIVATE_MEANS}" if new else text)

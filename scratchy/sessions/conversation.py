@@ -224,15 +224,33 @@ class Conversation:
 
         await self._write(lead)
 
-    async def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+    async def edit(
+        self,
+        *,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        change: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Another title, another metadata; or metadata as `change` makes it of what the header holds then."""
         writer = await self._open()
-        await self._write(lambda: writer.edit(title=title, metadata=metadata))
+        await self._write(
+            lambda: writer.edit(title=title, metadata=change(writer.header.metadata) if change else metadata)
+        )
         self.session.metadata, self.session.title = dict(writer.header.metadata), writer.header.title
 
     async def entitle(self, title: str | None, usage: Usage) -> None:
         """A title that the model gave, unless the person gave one meanwhile; what asking took is kept in any case."""
-        if self._writer is not None and self._writer.count and self.session.title in (None, self.worded):
-            await self.edit(title=title, metadata={**self._writer.header.metadata, "title_usage": dict(usage)})
+        writer = self._writer
+        if writer is None or not writer.count:
+            return
+
+        def entitle() -> None:
+            known = writer.header
+            free = known.title in (None, self.worded)
+            writer.edit(title=title if free else None, metadata={**known.metadata, "title_usage": dict(usage)})
+
+        await self._write(entitle)
+        self.session.metadata, self.session.title = dict(writer.header.metadata), writer.header.title
 
     async def load_whole(self) -> list[Message]:
         """The whole transcript, read now where only its end was loaded."""

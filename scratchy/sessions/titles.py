@@ -33,6 +33,7 @@ _QUESTION = (
     "User: {said}\n\nAssistant: {answered}"
 )
 _FENCED = r"(?ms)^[ \t]*(```+|~~~+)[^\n]*\n.*?(?:^[ \t]*\1[ \t]*$|\Z)"
+_FENCE = r"(?m)^[ \t]*(```|~~~).*$"
 _REORDERS = frozenset("\u200b\u200e\u200f\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 log = logging.getLogger("scratchy.titles")
@@ -41,7 +42,7 @@ log = logging.getLogger("scratchy.titles")
 def words_title(text: str) -> str:
     """A title out of a first message: its first sentence, code left out, at most 60 characters, never empty."""
     text = clean(text[:_READ])
-    line = _line(re.sub(_FENCED, "\n", text)) or _line(re.sub(r"[`~]{3,}", " ", text)) or "Untitled"
+    line = _line(re.sub(_FENCED, "\n", text)) or _line(re.sub(_FENCE, " ", text)) or "Untitled"
     sentence = re.match(r".{8,}?[.!?…](?=\s)|.+?[。！？]", line)
     return _shortened(sentence[0] if sentence else line, WORDS_MOST)
 

@@ -24,7 +24,8 @@ class Terminal:
         self, *arguments: str, program: Path = PROGRAM, columns: int = 80, rows: int = 24, **environment: str
     ) -> None:
         env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "VISUAL", "EDITOR")}
-        env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **environment}
+        env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "SCRATCHY_TITLES": "words"}
+        env |= environment
         self._child: Any = pexpect.spawn(
             sys.executable, [str(program), *arguments], env=env, dimensions=(rows, columns), encoding=None
         )

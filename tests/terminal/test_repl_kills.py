@@ -72,6 +72,7 @@ def talk_and_die(url: str, folder: Path, moment: random.Random, number: int, *, 
     """Start the REPL, say some lines, and SIGKILL it at a random moment."""
     flags = ["--base-url", url, "-m", "m", "--sessions-dir", str(folder / "sessions"), *(["--plain"] if plain else [])]
     env = {**os.environ, "HOME": str(folder), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    env["SCRATCHY_TITLES"] = "words"  # each request that the server sees is one of the conversation
     child: Any = pexpect.spawn(
         sys.executable, [str(ROOT / "run_agent.py"), *flags], env=env, timeout=30, encoding="utf-8"
     )
