@@ -174,9 +174,18 @@ async def redo(desk: Desk, new_id: str | None = None) -> Redone:
             f"session of its own; `/restore {name}` brings it back here, and what is here goes to the trash."
         )
     else:
-        await desk.change(conversation.session_id, lambda: desk.manager.restore(name))
+        await _redo_here(desk, name)
     store, current = desk.manager.store, desk.conversation.session_id
     return Redone(at, await asyncio.to_thread(lambda: _touches(store, current, at)))
+
+
+async def _redo_here(desk: Desk, name: str) -> None:
+    """The session may have been renamed since: it keeps its id, and what it was called before."""
+    session_id, former = desk.conversation.session_id, desk.conversation.session.metadata.get("formerly")
+    await desk.change(session_id, lambda: desk.manager.restore(name, new_id=session_id))
+    metadata = desk.conversation.session.metadata
+    if metadata.get("formerly") != former:
+        await desk.conversation.edit(metadata={**metadata, "formerly": former})
 
 
 async def _redo_beside(desk: Desk, entry: TrashEntry, new_id: str, at: int) -> None:

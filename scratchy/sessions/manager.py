@@ -164,13 +164,12 @@ class SessionManager:
             raise SessionNotFoundError(named, f"The trash holds nothing of session '{named}'.")
         return found[0]
 
-    def restore(self, named: str, *, reason: str = "displaced") -> str:
-        """Bring back a trash entry, by its name or the newest of a session; returns the session's id. What stands in
-        its place goes to the trash with `reason`."""
+    def restore(self, named: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
+        """Bring back a trash entry, by its name or the newest of a session; returns the session's id (`new_id`, else
+        the one that it had). What stands in its place goes to the trash with `reason`."""
         entry = self.in_trash(named)
-        session_id = entry.session_id
-        restored = self.store.restore(entry.name, reason=reason)
-        self._seen.note_moved(session_id)
+        restored = self.store.restore(entry.name, new_id=new_id, reason=reason)
+        self._seen.note_moved(restored)
         return restored
 
     # -- shared with an open conversation
