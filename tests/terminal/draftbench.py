@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,13 +21,17 @@ from scratchy.store.files import FileStore
 
 
 class Model(ThreadingHTTPServer):
-    """Answers `Answer N` as soon as it is `free`; `asked` holds the messages of each request."""
+    """Answers `Answer N`, or what `answer` makes of N, as soon as it is `free`. `asked` holds the messages of each
+    request, `bodies` all of it; what `refuses` finds wrong with the messages is answered with a 400."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[list[dict[str, Any]]] = []
+        self.bodies: list[bytes] = []
+        self.answer: Callable[[int], dict[str, Any]] = lambda number: {"content": f"Answer {number}"}
+        self.refuses: Callable[[list[dict[str, Any]]], str] = lambda messages: ""
         self.free = threading.Event()
         self.free.set()
 
@@ -38,15 +44,21 @@ class _Handler(BaseHTTPRequestHandler):
     server: Model
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.asked.append(body["messages"])
-        number = len(self.server.asked)
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.bodies.append(body)
+        messages = json.loads(body)["messages"]
+        self.server.asked.append(messages)
+        delta = self.server.answer(len(self.server.asked))
+        if wrong := self.server.refuses(messages):
+            self.send_error(400, wrong)
+            return
         self.server.free.wait(60)
         try:
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
-            for choice in ({"delta": {"content": f"Answer {number}"}}, {"delta": {}, "finish_reason": "stop"}):
+            end = "tool_calls" if "tool_calls" in delta else "stop"
+            for choice in ({"delta": delta}, {"delta": {}, "finish_reason": end}):
                 self.wfile.write(b"data: " + json.dumps({"choices": [{"index": 0, **choice}]}).encode() + b"\n\n")
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
@@ -74,19 +86,39 @@ def serving() -> Iterator[Model]:
 
 
 class Home:
-    """A person's folder; `open` starts the program in it."""
+    """A person's folder; `open` starts the program in it on a terminal, `run` and `start` without one."""
 
     def __init__(self, folder: Path, model: Model) -> None:
         self.folder = folder
         self.model = model
-        self.store = FileStore(folder / "sessions")
+        self.sessions = folder / "sessions"
+        self.store = FileStore(self.sessions)
+        self.flags = ("--base-url", model.url, "-m", "m")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT),
+            "SCRATCHY_SESSIONS_DIR": str(self.sessions), "SCRATCHY_TITLES": "off",
+            "OLLAMA_HOST": "http://127.0.0.1:1",
+        }  # fmt: skip
+
+    def run(self, *arguments: str, stdin: str = "", folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(ROOT / "run_agent.py"), *arguments]
+        return subprocess.run(
+            command, input=stdin, capture_output=True, encoding="utf-8", env=self.environment,
+            cwd=folder or self.folder, timeout=60, check=False,
+        )  # fmt: skip
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, str(ROOT / "run_agent.py"), *arguments]
+        pipes: dict[str, Any] = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+        return subprocess.Popen(command, env=self.environment, cwd=self.folder, **pipes)
 
     def open(self, *flags: str, columns: int = 80, rows: int = 24, **environment: str) -> Terminal:
-        where = ["--sessions-dir", str(self.folder / "sessions"), "--cwd", str(self.folder)]
         return Terminal(
-            *("--base-url", self.model.url, "-m", "m", *where, *flags),
-            program=ROOT / "run_agent.py", columns=columns, rows=rows, HOME=str(self.folder),
-            SCRATCHY_TITLES="off", OLLAMA_HOST="http://127.0.0.1:1", **environment,
+            *(*self.flags, "--cwd", str(self.folder), *flags),
+            program=ROOT / "run_agent.py", columns=columns, rows=rows, **self.environment, **environment,
         )  # fmt: skip
 
     def draft(self, session_id: str = "default") -> dict[str, Any]:
