@@ -14,6 +14,7 @@ from toolbench import call, collect, failure, make_tools, output, run
 
 from scratchy.core.ports import Ask
 from scratchy.scratchpad import DAY, Scratchpad
+from scratchy.tools.putback import LARGEST, put, standing
 from scratchy.tools.snapshots import MOST_BYTES, MOST_FILES, survey
 
 
@@ -270,6 +271,40 @@ def test_surveying_counts_without_following_links(work: Path):
     found = survey(work / "d")
     assert (found.files, found.size, found.left, found.entries) == ([work / "d/e/f"], 3, 1, 3)
     assert survey(work / "d/e/f").entries == 0
+
+
+@pytest.mark.parametrize("then", [b"then", None])
+def test_who_writes_while_a_file_is_put_back_wins(work: Path, then: bytes | None):
+    """At the last moment: after it was looked at, before it is replaced."""
+    path = work / "a"
+    path.write_bytes(b"agent")
+    kept: list[bytes] = []
+
+    def keep(data: bytes) -> None:
+        kept.append(data)
+        path.unlink()
+        path.write_bytes(b"person")
+
+    assert put(str(path), [work], hashed(b"agent"), then, 0o600, keep) == "changed"
+    assert path.read_bytes() == b"person" and kept == [b"agent"] and [p.name for p in work.iterdir()] == ["a"]
+
+
+def test_who_makes_a_file_while_it_is_put_back_wins(work: Path):
+    assert put(str(work / "d/a"), [work], None, b"then", 0o640, lambda _: None) == ""
+    assert (work / "d/a").read_bytes() == b"then" and (work / "d/a").stat().st_mode & 0o777 == 0o640
+    assert put(str(work / "d/a"), [work], None, b"other", None, lambda _: None) == "changed"
+    assert (work / "d/a").read_bytes() == b"then"
+
+
+def test_setuid_is_not_given_back(work: Path):
+    assert put(str(work / "a"), [work], None, b"then", 0o4755, lambda _: None) == ""
+    assert (work / "a").stat().st_mode & 0o7777 == 0o755
+
+
+def test_a_file_too_large_to_be_a_tools_is_not_read(work: Path):
+    with (work / "big").open("wb") as file:
+        file.truncate(LARGEST + 1)
+    assert standing(str(work / "big"), [work]).kind == "changed"
 
 
 def test_snapshots_are_found_by_id_and_checked(pad: Scratchpad):
