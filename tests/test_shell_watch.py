@@ -15,6 +15,7 @@ import pexpect
 import pytest
 from programs import ROOT, Home
 from sessionbench import answer, user
+from test_shell_doctor import Person
 
 from scratchy import MemoryStore, SessionManager
 from scratchy.core.errors import SessionLockedError, SessionNotFoundError
@@ -269,3 +270,22 @@ def test_a_dead_holder_leaves_the_session_free(home: Home, holder: "subprocess.P
     holder.wait()
     done = home.run(*home.script("Hi"), "-r", "x y", "-p", "Hello")
     assert done.returncode == 0 and [message["content"] for message in home.load("x y") or []][-1] == "Hi"
+
+
+def test_two_windows_on_terminals(home: Home) -> None:
+    with Person(home, *home.script("Hi"), "-s", "x") as first, Person(home, *home.script("Hi"), "-s", "y") as second:
+        first.sees("[x] You:")
+        first.child.send("Hello\r")
+        wait(lambda: len(home.load("x") or []) == 3)
+        second.sees("[y] You:")
+        second.child.send("/resume x\r")
+        second.sees("is free when that process ends")
+        told = " ".join(second.text().split())
+        assert f"held by process {first.child.pid}" in told and "`scratchy session watch x`" in told
+        first.child.kill(signal.SIGKILL)
+        first.child.wait()
+        second.child.send("/resume x\r")
+        second.sees("Resumed session: 'x' (3 messages)")
+        second.child.send("And on\r")
+        wait(lambda: len(home.load("x") or []) == 5)
+    assert [message["role"] for message in home.load("x") or []][1:] == ["user", "assistant"] * 2

@@ -228,7 +228,11 @@ def _header(fields: dict[str, Any], changed: float) -> Header:
 
 def _of_another_form(data: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Top-level keys, and the messages that are whole, up to the first that is not."""
-    text = data.decode("utf-8-sig", "replace").partition("\0")[0]
+    data = data.partition(b"\0")[0]
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = data[: error.start].decode("utf-8-sig", "ignore")
     if text.lstrip()[:1] in ("{", "["):
         return _of_json(text)
     with suppress(ValueError, RecursionError):
