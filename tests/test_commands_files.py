@@ -1,5 +1,6 @@
 """/rewind gives back files: the offer after it, the line that does it, /redo the other way; a desk on a real disk."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sessionbench import calling, desk_in, run, script, take
 from scratchy import compose
 from scratchy.commands.dispatch import dispatch
 from scratchy.commands.outcome import Outcome
+from scratchy.providers import ollama, openai
 from scratchy.sessions.desk import Desk
 
 
@@ -222,6 +224,19 @@ def test_before_any_rewind_there_is_nothing_to_give_back(tmp_path: Path):
         assert "was not rewound" in (await said(desk, "/rewind files")).text
         await said(desk, "/new empty")
         assert "was not rewound" in (await said(desk, "/rewind files")).text
+        await desk.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("request_body", [openai.request_body, ollama.request_body])
+def test_what_tools_changed_is_sent_to_no_model(tmp_path: Path, request_body: Any):
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT))
+        messages = desk.conversation.session.messages
+        assert any("files" in message for message in messages)
+        sent = json.dumps(request_body("m", messages, []))
+        assert "files" not in sent and "before" not in sent
         await desk.close()
 
     run(main())

@@ -21,7 +21,7 @@ from scratchy.core.events import (
     TurnFinished,
 )
 from scratchy.core.loop import NewId, TurnSettings, run_turn
-from scratchy.core.messages import Message, ToolCall, ToolSpec
+from scratchy.core.messages import FileChange, Message, ToolCall, ToolSpec, files_of
 from scratchy.core.ports import Approval, Ask, Refuse, Reply, Run, ToolResult, Verdict
 from scratchy.core.session import AgentSession
 from scratchy.providers.scripted import ScriptedProvider
@@ -107,6 +107,20 @@ def test_tools_run_one_after_the_other_and_their_results_are_sent() -> None:
     assert [m.get("content") for m in provider.requests[1]["messages"][-2:]] == ["ran a", "ran b"]
     added = [e.message for e in events if isinstance(e, MessageAdded)]
     assert added == session.messages[1:]
+
+
+def test_what_a_tool_changed_rides_on_its_result() -> None:
+    change: FileChange = {"path": "/a", "before": None, "after": "0" * 32, "mode": None}
+
+    class Writing(Echo):
+        async def run(self, call: ToolCall) -> AsyncGenerator[ToolOutput | ToolResult, None]:
+            yield ToolResult("wrote", files=[change] if call["id"] == "a" else ())
+
+    session = AgentSession("s", [{"role": "user", "content": "hi"}])
+    provider = ScriptedProvider([calling(("a", "free"), ("b", "free")), "done"])
+    asyncio.run(collect(session, provider, Writing(), settings()))
+    assert [message.get("files") for message in session.messages] == [None, None, [change], None, None]
+    assert files_of(session.messages[2]) == [change] and files_of({"files": [{**change, "mode": "x"}, 3]}) == []
 
 
 @pytest.mark.parametrize(
