@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,27 @@ def test_hostile_names_and_headers_are_shown_harmless(home: Home) -> None:
     for command in (("doctor",), ("session", "verify")):
         done = home.run(*command)
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", done.stdout), done.stdout
+
+
+LONG = """
+import time
+from scratchy.shell.doctor import Progress
+with Progress("checked") as progress:
+    progress(1, 10, 5)
+    time.sleep(0.6)
+    progress(2, 10, 7)
+print("done")
+"""
+
+
+def test_a_long_check_shows_that_it_is_alive_on_a_terminal_only(home: Home) -> None:
+    child: Any = pexpect.spawn(sys.executable, ["-c", LONG], env=home.env, timeout=30, encoding="utf-8")
+    child.expect(pexpect.EOF)
+    shown, wiped = child.before.split("\r")[1:3]
+    child.close()
+    assert shown == "2 of 10 sessions checked, 7 messages " and not wiped.strip() and "done" in child.before
+    piped = subprocess.run([sys.executable, "-c", LONG], env=home.env, capture_output=True, text=True, check=True)
+    assert (piped.stdout, piped.stderr) == ("done\n", "")
 
 
 # -- in a window
