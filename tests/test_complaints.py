@@ -254,6 +254,129 @@ def test_complaint_4_big_sessions_cost_what_is_shown_and_sent(home: Home) -> Non
     assert file.stat().st_ino == inode  # a turn appends; the history is not written again
 
 
+# -- 5. Cannot find the session: one folder or all, no search in contents, a folder that moved, no delete in the picker
+
+
+def ids(listing: str) -> set[str]:
+    return {row["id"] for row in json.loads(listing)}
+
+
+def test_complaint_5_sessions_are_found_here_everywhere_and_by_their_words(home: Home) -> None:
+    here, there = home.folder / "here", home.folder / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        home.run(*home.flags, "-s", folder.name, "-p", f"The zebra of {folder.name}", folder=folder)
+    assert ids(home.run("session", "list", "--here", "--json", folder=here).stdout) == {"here"}
+    assert ids(home.run("session", "list", "--json", folder=here).stdout) == {"here", "there"}
+    found = home.run("session", "search", "zebra", folder=here).stdout
+    assert "The zebra of here" in found and "The zebra of there" in found
+    assert "Resuming session: 'there'" in home.run(*home.flags, "-c", "-p", "on", folder=there).stderr
+
+
+def test_complaint_5_sessions_are_found_after_their_folder_moved(home: Home) -> None:
+    before, after = home.folder / "before", home.folder / "after"
+    before.mkdir()
+    home.run(*home.flags, "-s", "work", "-p", "one", folder=before)
+    before.rename(after)
+    assert "Resuming session: 'work'" in home.run(*home.flags, "-c", "-p", "two", folder=after).stderr
+    assert ids(home.run("session", "list", "--here", "--json", folder=after).stdout) == {"work"}
+    assert texts(home, "work") == ["one", "Answer 1", "two", "Answer 2"]
+
+
+def test_complaint_5_sessions_are_deleted_in_the_picker_into_the_trash(home: Home) -> None:
+    save(home, "alpha", "The first", "Hi")
+    save(home, "beta", "The second", "Hi")
+    with home.open() as terminal:
+        standing(terminal)
+        terminal.send("/resume\r")
+        terminal.wait_for(lambda: terminal.line().startswith("Filter:"))
+        terminal.send("alpha")
+        terminal.wait_for(lambda: "1 of 2" in terminal.text())
+        terminal.send("\x18")
+        terminal.wait_for("To the trash (y/n): 'alpha'")
+        terminal.send("y")
+        soon(lambda: not home.store.exists("alpha"), terminal)
+        terminal.send("\x1b")
+        standing(terminal)
+    assert home.store.exists("beta") and [entry.session_id for entry in home.store.trash()] == ["alpha"]
+
+
+# -- 6. Resume is unfaithful: another model, another mode, other bytes in front, so that all of it is billed again
+
+
+def test_complaint_6_resume_sends_the_same_bytes_in_front(home: Home) -> None:
+    """Five processes, one of them killed, on three faces: each request begins with the bytes of the one before."""
+    look = call("a", "list_files", "{}")
+    home.model.answer = lambda number: (
+        {"tool_calls": [look]} if number == 2 else {"content": f"Answer {number} é\u2028"}
+    )
+    home.run(*home.flags, "-s", "s", "-p", "one")
+    home.run(*home.flags, "-s", "s", "-p", "two")
+    home.run(*home.flags, "-s", "s", stdin="three\n")
+    for line in ("four", "five"):
+        with home.open("-s", "s") as terminal:
+            standing(terminal, "s")
+            terminal.send(f"{line}\r")
+            soon(lambda wanted=line: home.said("s")[-1] == wanted, terminal)
+            soon(lambda: home.store.header("s")[1] == 2 * len(home.said("s")) + 3, terminal)  # and its answer
+            kill(terminal)
+    assert len(home.model.bodies) == 6
+    for before, after in zip(home.model.bodies, home.model.bodies[1:], strict=False):
+        messages, rest = before.split(b'],"stream"')
+        assert after.startswith(messages + b","), (before, after)
+        assert after.endswith(b'],"stream"' + rest)  # the tools, the model's settings
+
+
+def test_complaint_6_resume_keeps_model_and_system_message(home: Home) -> None:
+    mine = {"OPENAI_BASE_URL": home.model.url, "OPENAI_API_KEY": "sk-something"}
+    home.run("-m", "openai/chosen", "--system", "Be brief.", "-s", "s", "-p", "one", **mine)
+    assert home.run("-r", "s", "-p", "two", **mine).returncode == 0
+    first, second = (json.loads(body) for body in home.model.bodies)
+    assert first["model"] == second["model"] == "chosen"
+    assert second["messages"][0] == first["messages"][0] == {"role": "system", "content": "Be brief."}
+
+
+def test_complaint_6_resume_brings_no_permission_along(home: Home) -> None:
+    write = call("a", "execute_command", json.dumps({"command": "touch made"}))
+    home.model.answer = lambda number: {"tool_calls": [write]} if number % 2 else {"content": "Well"}
+    home.run(*home.flags, "-y", "-s", "s", "-p", "one")
+    (home.folder / "made").unlink()
+    home.run(*home.flags, "-r", "s", "-p", "two")
+    assert not (home.folder / "made").exists() and "--yolo" in json.dumps(home.model.asked[-1])
+
+
+# -- 7. Two windows on one session: silent forks, interleaved files
+
+
+def test_complaint_7_two_windows_the_second_is_told_and_nothing_interleaves(home: Home) -> None:
+    with home.open("-s", "s") as first:
+        standing(first, "s")
+        first.send("of the first\r")
+        first.wait_for("Answer 1")
+        soon(lambda: home.store.exists("s") and home.store.header("s")[1] == 3, first)
+        refused = home.run(*home.flags, "-s", "s", "-p", "of the second")
+        assert refused.returncode == 75 and str(first.pid) in refused.stderr and "--fork" in refused.stderr
+        with home.open("-s", "other") as second:
+            standing(second, "other")
+            second.send("/resume s\r")
+            second.wait_for(f"held by process {first.pid}")
+            second.send("of the second\r")
+            second.wait_for("Answer 2")
+            first.send("again the first\r")
+            first.wait_for("Answer 3")
+            soon(lambda: home.store.header("s")[1] == 5, first)
+            kill(second)
+        copied = home.run(*home.flags, "--fork=s", "-p", "in the copy")
+        assert copied.returncode == 0, copied.stderr
+        kill(first)
+    assert home.said("s") == ["of the first", "again the first"] and home.said("other") == ["of the second"]
+    copy = next(info.session_id for info in home.store.list() if info.session_id not in ("s", "other"))
+    assert home.said(copy) == ["of the first", "again the first", "in the copy"]
+    parent: Any = home.store.header(copy)[0].metadata["parent"]
+    assert parent["id"] == "s"
+    assert home.run(*home.flags, "-r", "s", "-p", "it is free").returncode == 0
+
+
 # -- 9. Queue and draft lost in a crash
 
 

@@ -103,10 +103,12 @@ class Home:
             "OLLAMA_HOST": "http://127.0.0.1:1",
         }  # fmt: skip
 
-    def run(self, *arguments: str, stdin: str = "", folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *arguments: str, stdin: str = "", folder: Path | None = None, **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, str(ROOT / "run_agent.py"), *arguments]
         return subprocess.run(
-            command, input=stdin, capture_output=True, encoding="utf-8", env=self.environment,
+            command, input=stdin, capture_output=True, encoding="utf-8", env=self.environment | environment,
             cwd=folder or self.folder, timeout=60, check=False,
         )  # fmt: skip
 
