@@ -7,7 +7,8 @@ what the tools say (files.py), giving back (putback.py).
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -115,33 +116,35 @@ def remove(path: Path, kept: Sequence[FileChange]) -> tuple[list[FileChange], OS
 
 
 def survey(path: Path) -> Survey:
-    """Counting stops where it would take long."""
+    """Links are not followed. Counting stops where it would take long; once the files are too many to be kept they are
+    only counted."""
+    if not is_folder(path):
+        known = path.lstat()
+        kept = stat.S_ISREG(known.st_mode) and _can_be_kept(path)
+        return Survey([path] if kept else [], known.st_size, 0 if kept else 1, 0)
     files: list[Path] = []
     size = left = entries = 0
-    for entry, known in _below(path):
-        entries += 1
-        if stat.S_ISREG(known.st_mode) and (len(files) > MOST_FILES or _can_be_kept(entry)):
-            size += known.st_size
-            files.append(entry)
-        elif not stat.S_ISDIR(known.st_mode):
-            left += 1
-        if entries > MOST_COUNTED:
-            break
-    return Survey(files, size, left, entries - (0 if is_folder(path) else 1))
-
-
-def _below(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """The path itself, or all below a folder; what vanishes meanwhile is left out, links are not followed."""
-    if not is_folder(path):
-        yield path, path.lstat()
-        return
-    for folder, folders, files in os.walk(path):
-        for name in (*folders, *files):
-            entry = Path(folder) / name
-            try:
-                yield entry, entry.lstat()
-            except FileNotFoundError:
+    folders = [str(path)]
+    while folders and entries <= MOST_COUNTED:
+        for entry in _inside(folders.pop()):
+            entries += 1
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif len(files) > MOST_FILES:
                 continue
+            elif entry.is_file(follow_symlinks=False) and _can_be_kept(Path(entry.path)):
+                files.append(Path(entry.path))
+                size += entry.stat(follow_symlinks=False).st_size
+            else:
+                left += 1
+    return Survey(files, size, left, entries)
+
+
+def _inside(folder: str) -> list[os.DirEntry[str]]:
+    """What vanished meanwhile or cannot be listed has nothing in it: nor can it be deleted."""
+    with suppress(OSError), os.scandir(folder) as found:
+        return list(found)
+    return []
 
 
 def is_folder(path: Path) -> bool:
