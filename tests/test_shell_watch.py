@@ -280,8 +280,7 @@ def test_two_windows_on_terminals(home: Home) -> None:
         second.sees("[y] You:")
         second.child.send("/resume x\r")
         second.sees("is free when that process ends")
-        told = " ".join(second.text().split())
-        assert f"held by process {first.child.pid}" in told and "`scratchy session watch x`" in told
+        assert second.has(f"held by process {first.child.pid}") and second.has("`scratchy session watch x`")
         first.child.kill(signal.SIGKILL)
         first.child.wait()
         second.child.send("/resume x\r")
