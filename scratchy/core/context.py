@@ -16,7 +16,7 @@ _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's rule for a function's nam
 
 def heal(messages: Iterable[Message]) -> list[Message]:
     """Sendable messages: a missing tool result is added, an orphan or second one dropped, an empty assistant message
-    dropped, neighbouring user messages joined. Whole messages are handed on as they are, not copied."""
+    dropped, neighbouring user messages and neighbouring calls joined. Whole messages are handed on as they are."""
     context = Context()
     context.extend(messages)
     return context.request()
@@ -48,8 +48,9 @@ class Context:
                 case "tool":
                     self._add_result(message)
                 case "assistant":
-                    self._close_calls()
-                    self._add_answer(message)
+                    if not self._join_calls(message):
+                        self._close_calls()
+                        self._add_answer(message)
                 case "user":
                     self._close_calls()
                     self._add_user(_with_context(message))
@@ -100,6 +101,18 @@ class Context:
             return
         self._open = {call["id"]: call["function"]["name"] for call in calls}
         self._healed.append(message)
+
+    def _join_calls(self, message: Message) -> bool:
+        """More calls right behind calls that nobody answered yet are parallel ones, as a program stores them that adds
+        a line at a time."""
+        calls, last = calls_of(message), self._healed[-1] if self._healed else None
+        parallel = calls and last is not None and last.get("role") == "assistant" and self._open
+        if last is None or not parallel or any(call["id"] in self._open for call in calls):
+            return False
+        content = _joined(last.get("content"), message.get("content"))
+        self._healed[-1] = {**last, "content": content or last.get("content"), "tool_calls": [*calls_of(last), *calls]}
+        self._open |= {call["id"]: call["function"]["name"] for call in calls}
+        return True
 
     def _add_user(self, message: Message) -> None:
         if self._healed and self._healed[-1].get("role") == "user":

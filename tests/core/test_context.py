@@ -132,3 +132,18 @@ def test_feeding_in_two_parts_is_feeding_at_once(messages: list[Any], cut: int) 
     context.extend(messages[:cut])
     context.extend(messages[cut:])
     assert context.request() == heal(messages)
+
+
+def test_calls_that_were_stored_one_by_one_are_sent_as_parallel_ones() -> None:
+    def asks(call_id: str, content: str | None = None) -> Any:
+        call = {"id": call_id, "type": "function", "function": {"name": "a", "arguments": "{}"}}
+        return {"role": "assistant", "content": content, "tool_calls": [call]}
+
+    def answers(call_id: str) -> Any:
+        return {"role": "tool", "tool_call_id": call_id, "name": "a", "content": call_id}
+
+    sent: Any = heal([user("Hi"), asks("1", "Look"), asks("2"), answers("2"), answers("1")])
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool"]
+    assert sent[1]["content"] == "Look" and [call["id"] for call in sent[1]["tool_calls"]] == ["1", "2"]
+    again = heal([asks("1"), asks("1"), answers("1")])  # the same id again: not parallel
+    assert [message["role"] for message in again] == ["assistant", "tool", "assistant", "tool"]
