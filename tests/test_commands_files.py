@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from programs import Home
 from sessionbench import calling, desk_in, run, script, take
 
-from scratchy import compose
+from scratchy import SessionManager, compose
 from scratchy.commands.dispatch import dispatch
 from scratchy.commands.outcome import Outcome
 from scratchy.providers import ollama, openai
@@ -237,6 +238,28 @@ def test_what_tools_changed_is_sent_to_no_model(tmp_path: Path, request_body: An
         assert any("files" in message for message in messages)
         sent = json.dumps(request_body("m", messages, []))
         assert "files" not in sent and "before" not in sent
+        await desk.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize(("name", "comes"), [("s.json", True), ("s.toon", True), ("bare.toon", False)])
+def test_an_export_takes_the_old_contents_along_and_an_import_restores_nothing(tmp_path: Path, name: str, comes: bool):
+    """Of another machine, that is: the import knows none."""
+
+    async def main() -> None:
+        desk = await talked(tmp_path, turn(EDIT))
+        desk.manager.export_session("default", tmp_path / name, full=True)
+        if not comes:
+            shutil.rmtree(tmp_path / "bare.blobs")
+        there = SessionManager(tmp_path / "elsewhere")
+        there.import_session(tmp_path / name, "come")
+        messages = there.load_session("come") or []
+        assert any("files" in message for message in messages) == comes
+        other, _ = desk_in(tmp_path, "come", there.store)
+        rewound = await said(other, "/rewind 1")
+        assert rewound.choose is None and ("another machine" in rewound.text) == comes
+        await other.close()
         await desk.close()
 
     run(main())

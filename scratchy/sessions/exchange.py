@@ -195,7 +195,7 @@ class _Incoming:
         if "files" not in message:
             return message
         changes: Any = message["files"]
-        wanted = [one.get(key) for one in changes for key in ("before", "after")] if _are_changes(changes) else [""]
+        wanted = [one.get("before") for one in changes] if _are_changes(changes) else [""]  # `after` is a hash only
         if all(blob is None or blob in self._blobs for blob in wanted):
             return message
         self._stripped += 1

@@ -81,7 +81,7 @@ def store_whole(sm: SessionManager, blob: str = "") -> str:
     created = "2020-01-02T03:04:05.678Z"
     header = Header("one", created, created, "A title", metadata, {"unknown": [1]})
     writer = sm.store.open("one", create=header)
-    files = [{"path": "a.txt", "before": None, "after": entry, "mode": None}]
+    files = [{"path": "/a.txt", "before": entry, "after": "0" * 32, "mode": 0o644}]
     writer.append(
         [
             {"role": "user", "content": "Hi", "ts": "2020-01-02T03:04:06.000Z"},
