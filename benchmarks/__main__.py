@@ -5,7 +5,7 @@ from importlib import import_module
 
 from benchmarks.common import HEAD, shown
 
-SUBJECTS = ("start", "memory", "import", "oneshot", "append", "save", "load", "list", "stream", "step", "resume")
+SUBJECTS = ("start", "memory", "import", "oneshot", "append", "save", "load", "list", "stream", "step", "resume", "search")
 MODULES = {"import": "imports", "list": "listing"}
 
 

@@ -18,7 +18,7 @@ from scratchy.core.found import Found, Hit
 from scratchy.store.disk import Disk
 from scratchy.store.files import FileStore
 from scratchy.store.index_backlog import INDEX
-from scratchy.store.index_db import Damaged, Locked, connected, is_refusal, remove
+from scratchy.store.index_db import Damaged, Known, Locked, connected, is_refusal, remove
 from scratchy.store.index_items import Source
 from scratchy.store.index_text import Query
 from scratchy.store.index_update import CatchUp, Stat, changed_files, files_in, records, session_of
@@ -56,6 +56,7 @@ class Index:
         self._place = Place(store.folder, Disk(), lambda: datetime.now(UTC))
         self._scan = Scan(store)
         self._locked_since: float | None = None
+        self._known: tuple[int, dict[str, Known]] = (0, {})
 
     def search(
         self, text: str, *, limit: int = 20, sessions: Collection[str] | None = None, patience: float = 0.1,
@@ -133,15 +134,24 @@ class Index:
                 self.forget()
             raise
 
+    def _records(self, database: sqlite3.Connection) -> dict[str, Known]:
+        """What the index knows of each file; read again only when it changed."""
+        edition = int(database.execute("SELECT number FROM edition").fetchone()[0])
+        if edition != self._known[0]:
+            self._known = (edition, records(database))
+        return self._known[1]
+
     def _catch_up(
         self, database: sqlite3.Connection, files: Mapping[str, Stat], seconds: float, cancelled: Callable[[], bool]
     ) -> tuple[list[str], bool]:
         """The names that wait; whether most of the index is of sessions that are gone. Raises what SQLite raises."""
-        known, deadline = records(database), time.monotonic() + seconds
+        known, deadline = self._records(database), time.monotonic() + seconds
         if known.keys() <= files.keys() and not changed_files(files, known):
             return [], False
+        self._known = (0, {})
         database.execute("BEGIN IMMEDIATE")
         try:
+            database.execute("UPDATE edition SET number = number + 1")
             work = CatchUp(self._place, database, lambda: time.monotonic() > deadline or cancelled())
             waiting = work.run(files, known)
             wasteful = not waiting and work.wasteful
@@ -167,10 +177,10 @@ class Index:
             except sqlite3.Error as error:
                 if not is_refusal(error):
                     raise
-                names, refused = changed_files(files, records(database)), True
+                names, refused = changed_files(files, self._records(database)), True
             rows = self._together_first(database, query, self._matching(database, query.match, sessions))
             titles = self._titles(database, query, sessions)
-            known = records(database) if names else {}
+            known = self._records(database) if names else {}
         if wasteful:
             self.forget()
         waiting = [known[name].id if name in known else session_of(name) for name in names]

@@ -1,5 +1,6 @@
 """The index's database: its tables, opening and removing it, which errors mean damage. SQL lives here and in index.py.
 
+edition    one number, another one after each change
 sessions   what is known of each file: its last look, how much of it is indexed, whether it still is there
 messages   one row a message: its session, number, and where its bytes lie
 words      their text, contentless: what SQLite 3.40 puts there it cannot take out again, so rows of sessions that
@@ -22,6 +23,8 @@ _PARTS = ("", "-wal", "-shm", "-journal", "-lock")  # in this order: a new file 
 _BUSY = 0.2  # seconds for a program that is not ours
 _POLL = 0.002
 _TABLES = """
+CREATE TABLE edition(number INTEGER NOT NULL);
+INSERT INTO edition VALUES(random() / 2);
 CREATE TABLE sessions(
     key INTEGER PRIMARY KEY, name TEXT NOT NULL, id TEXT NOT NULL, title TEXT NOT NULL, updated TEXT NOT NULL,
     live INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL, changed INTEGER NOT NULL,

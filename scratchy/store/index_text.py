@@ -6,9 +6,10 @@ runs of scripts that put no space between words become pairs of neighbouring cha
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
+from itertools import islice
 from typing import Any, NamedTuple, cast
 
 from scratchy.core.messages import calls_of, text_of
@@ -27,7 +28,6 @@ _EMOJI = "\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 _RUN = re.compile(f"[{_UNSPACED}]+|[{_EMOJI}]")
 _PARTS = re.compile(f"[{_UNSPACED}]+|[{_EMOJI}]|[^{_UNSPACED}{_EMOJI}]+")
 _PICTURE = re.compile(f"[{_EMOJI}]")
-_LETTER = f"[^\\W_{_UNSPACED}]"  # of a script with words
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
 
@@ -120,7 +120,7 @@ class Query:
     def occurs_in(self, text: str) -> bool:
         """Whether all terms do: as the index would say, but for a few rare letters."""
         folded = fold(text)
-        return bool(self.terms) and all(pattern.search(folded) for pattern in self._patterns)
+        return bool(self.terms) and all(any(self._spans(which, folded)) for which in range(len(self.terms)))
 
     def positions(self, text: str) -> list[tuple[int, int, int]]:
         """Where the terms stand: start, end, and which term; in order."""
@@ -128,13 +128,18 @@ class Query:
         if len(folded) != len(text):
             folded, places = _fold_with_places(text)
         found: list[tuple[int, int, int]] = []
-        for which, pattern in enumerate(self._patterns):
-            for count, match in enumerate(pattern.finditer(folded)):
-                if count == _HITS_MOST:
-                    break
-                start, end = match.span()
+        for which in range(len(self.terms)):
+            for start, end in islice(self._spans(which, folded), _HITS_MOST):
                 found.append((start, end, which) if places is None else (places[start], places[end - 1] + 1, which))
         return sorted(found)
+
+    def _spans(self, which: int, folded: str) -> Iterator[tuple[int, int]]:
+        """Where a term stands, whole: what comes before, and after unless it may go on, is no part of its word."""
+        prefix = self.terms[which].prefix
+        for match in self._patterns[which].finditer(folded):
+            start, end = match.span()
+            if _is_border(folded, start) and (prefix or _is_border(folded, end)):
+                yield start, end
 
     def passage(self, text: str, width: int) -> tuple[str, tuple[tuple[int, int], ...]]:
         """One line of about `width` characters around the place with the most of the terms, and where they stand."""
@@ -142,8 +147,9 @@ class Query:
         end = min(start + width, len(text))
         start = max(0, end - width)
         line = " ".join(text[start:end].split())
-        line = f"{'…' if start else ''}{line}{'…' if end < len(text) else ''}"
-        return line, tuple((begin, stop) for begin, stop, _ in self.positions(line))
+        before, after = "…" if start else "", "…" if end < len(text) else ""
+        at = len(before)
+        return f"{before}{line}{after}", tuple((begin + at, stop + at) for begin, stop, _ in self.positions(line))
 
     def _best(self, text: str, width: int) -> int:
         found = self.positions(text)
@@ -193,12 +199,15 @@ def _pieces(term: Term) -> list[str]:
 
 def _pattern(term: Term) -> str:
     """A regular expression for folded text that finds what `_pieces` finds, the whole term at one place."""
-    parts: list[str] = []
-    for token in _tokens(term.text):
-        begin = "" if _RUN.match(token) else f"(?<!{_LETTER})"
-        parts.append(begin + re.escape(token))
-    end = "" if term.prefix or _RUN.match(term.text[-1]) else f"(?!{_LETTER})"
-    return r"[\W_]*".join(parts) + end
+    return r"[\W_]+".join(re.escape(token) for token in _tokens(term.text))
+
+
+def _is_border(text: str, at: int) -> bool:
+    """Whether no word goes on there."""
+    if not 0 < at < len(text):
+        return True
+    before, after = text[at - 1], text[at]
+    return not (before.isalnum() and after.isalnum()) or bool(_RUN.match(before) or _RUN.match(after))
 
 
 def _fold_with_places(text: str) -> tuple[str, list[int]]:
