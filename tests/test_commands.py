@@ -356,8 +356,8 @@ def test_help_names_all_and_each_has_its_words(window):
     for name in command_names():
         assert name in shown
     assert {"/help", "/status", "/info", "/sessions", "/list", "/new", "/resume", "/continue", "/switch", "/clear",
-            "/rename", "/delete", "/trash", "/restore", "/history", "/model", "/tools", "/copy", "/export", "/import", "/system",
-            "/title", "/tag", "/fork", "/branch", "/rewind", "/redo", "/undo", "/tree",
+            "/rename", "/delete", "/trash", "/restore", "/history", "/model", "/tools", "/copy", "/export", "/import",
+            "/system", "/search", "/title", "/tag", "/fork", "/branch", "/rewind", "/redo", "/undo", "/tree",
             "/doctor", "/exit", "/quit"} == set(command_names())  # fmt: skip
 
 
