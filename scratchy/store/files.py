@@ -124,10 +124,10 @@ class FileStore:
         new_id, place = check_id(header.session_id), self._place
         if not self.exists(session_id):
             raise SessionNotFoundError(session_id)
-        with locked(self._disk, place.lock_path(new_id), new_id, place.now()):
+        with locked(self._disk, place.lock_path(new_id), new_id, place.now()) as lock:
             if self.exists(new_id):
                 raise taken(new_id)
-            moving.fork(place, session_id, header, count)
+            moving.fork(place, session_id, header, count, lock)
 
     def rename(self, session_id: str, new_id: str, *, reason: str = "renamed") -> None:
         check_id(new_id)
@@ -144,7 +144,7 @@ class FileStore:
             file = self._file(locks[session_id], session_id)
             if not file.exists:
                 raise SessionNotFoundError(session_id)
-            moving.rename(place, self._trash, file, new_id, reason)
+            moving.rename(place, self._trash, file, locks[new_id], new_id, reason)
             self._drop_lock(session_id)
 
     def _drop_lock(self, session_id: str) -> None:
@@ -178,7 +178,7 @@ class FileStore:
         place = self._place
         self._disk.make_folder(place.folder)
         with locked(self._disk, place.lock_path(session_id), session_id, place.now()) as lock:
-            moving.restore(place, self._trash, entry, session_id, lock.file, reason)
+            moving.restore(place, self._trash, entry, session_id, lock, reason)
         return session_id
 
     def purge(self, name: str) -> None:

@@ -7,12 +7,15 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import NamedTuple
 
 from scratchy.core.errors import SessionError
 from scratchy.core.stored import Header, TrashEntry
 from scratchy.store.disk import copy_all, naming, write_all
 from scratchy.store.held import start_of
 from scratchy.store.ids import encode_id, file_name
+from scratchy.store.lock import Clean, Lock
 from scratchy.store.place import Place, check_named, damaged, open_file, read_head
 from scratchy.store.renaming import not_so_many, renamed, taken
 from scratchy.store.slices import item_at, read_slice
@@ -21,12 +24,14 @@ from scratchy.store.trash import Trash, name_anew
 from scratchy.store.writer import SessionFile
 
 
-def rename(place: Place, trash: Trash, file: SessionFile, new_id: str, reason: str) -> None:
-    """The new name first, what lies beside it next, the old file to the trash last. Both ids' locks are held."""
+def rename(place: Place, trash: Trash, file: SessionFile, lock: Lock, new_id: str, reason: str) -> None:
+    """The new name first, what lies beside it next, the old file to the trash last. Both ids' locks are held, `lock` is
+    the new one's."""
     session_id = file.session_id
     file.append([])  # whole and as it is known here, should another program have changed it
     header = renamed(file.header, new_id)
     _appear(place, session_id, new_id, lambda temporary: file.write_copy(temporary, header))
+    _known(place, lock, new_id, file.count)
     for name, shape in place.beside(session_id):
         place.disk.rename(place.path(name), place.path(shape.replace("\0", encode_id(new_id))))
     place.disk.sync_folder(place.folder)
@@ -34,26 +39,31 @@ def rename(place: Place, trash: Trash, file: SessionFile, new_id: str, reason: s
     file.forget()
 
 
-def fork(place: Place, session_id: str, header: Header, count: int | None) -> None:
-    """The new id's lock is held; the source is only read."""
-    source = place.find(session_id)
-    new_id = header.session_id
-    _appear(
-        place, new_id, new_id, lambda temporary: _copy(place, source, session_id, temporary, lambda _: header, count)
-    )
+def fork(place: Place, session_id: str, header: Header, count: int | None, lock: Lock) -> None:
+    """The new id's lock is held, it is `lock`; the source is only read."""
+    source, new_id, copied = place.find(session_id), header.session_id, _Copied(0, False)
+
+    def write(temporary: str) -> None:
+        nonlocal copied
+        copied = _copy(place, source, session_id, temporary, lambda _: header, count)
+
+    _appear(place, new_id, new_id, write)
+    if copied.sure:
+        _known(place, lock, new_id, copied.total)
 
 
-def restore(
-    place: Place, trash: Trash, entry: TrashEntry, session_id: str, file: SessionFile | None, reason: str
-) -> None:
+def restore(place: Place, trash: Trash, entry: TrashEntry, session_id: str, lock: Lock, reason: str) -> None:
     """The entry's file takes the session's place in one step; what stands there is in the trash by then, as `reason`.
-    The session's lock is held; `file` is what its writers share."""
-    source, temporary = trash.file_of(entry.name), None
+    The session's lock is held."""
+    source, temporary, clean = trash.file_of(entry.name), None, trash.clean_of(entry.name)
+    file: SessionFile | None = lock.file
+    copied = _Copied(0, False)
     if session_id != entry.session_id:
-        temporary = place.temporary(session_id)
+        temporary, clean = place.temporary(session_id), None
         with suppress(FileNotFoundError):
             place.disk.unlink(temporary)
-        _copy(place, source, entry.session_id, temporary, lambda header: header._replace(session_id=session_id), None)
+        new = partial(Header._replace, session_id=session_id)
+        copied = _copy(place, source, entry.session_id, temporary, new, None, trash.clean_of(entry.name))
     if file is not None and file.exists:
         with suppress(SessionError):  # another program overwrote it: what lies there goes to the trash
             file.append([])
@@ -67,9 +77,19 @@ def restore(
         raise
     if file is not None:
         file.forget()
+    if copied.sure:
+        _known(place, lock, session_id, copied.total)
+    elif clean is not None:
+        lock.note(clean)
     trash.give_back(entry.name, entry.session_id, session_id, displaced)
     place.disk.sync_folder(place.folder)
     trash.drop(entry.name)
+
+
+def _known(place: Place, lock: Lock, session_id: str, total: int) -> None:
+    """A file that was just made whole: the next opening need not read all of it."""
+    there = os.lstat(place.path(file_name(session_id)))
+    lock.note(Clean(there.st_ino, there.st_size, total, there.st_mtime_ns))
 
 
 def _displace(place: Place, trash: Trash, session_id: str, reason: str) -> tuple[str | None, Callable[[], None]]:
@@ -107,6 +127,13 @@ def _appear(place: Place, session_id: str, new_id: str, write: Callable[[str], N
     disk.sync_folder(place.folder)
 
 
+class _Copied(NamedTuple):
+    """How many messages; `sure`: the source was known to be whole."""
+
+    total: int
+    sure: bool
+
+
 def _copy(
     place: Place,
     source: str,
@@ -114,13 +141,14 @@ def _copy(
     target: str,
     make_header: Callable[[Header], Header],
     count: int | None,
-) -> None:
+    told: Clean | None = None,
+) -> _Copied:
     """The first `count` messages of the file at `source` in a new file, synced. Raises as `open_file`; ValueError when
-    there are fewer."""
+    there are fewer. `told`: where its last message ends, if that is known of it."""
     handle = open_file(place.disk, source, session_id, os.O_RDONLY)
     try:
         with naming(source):
-            _copy_from(place, handle, session_id, target, make_header, count)
+            return _copy_from(place, handle, session_id, target, make_header, count, told)
     except DamageError as error:
         raise damaged(session_id, source, error) from None
     finally:
@@ -134,8 +162,9 @@ def _copy_from(
     target: str,
     make_header: Callable[[Header], Header],
     count: int | None,
-) -> None:
-    disk, head, data, stop = place.disk, read_head(place.disk, handle), b"", 0
+    told: Clean | None = None,
+) -> _Copied:
+    disk, head, data, stop, end = place.disk, read_head(place.disk, handle), b"", 0, None
     if head is None:  # of another form
         content = place.read_stored(handle, session_id)
         old, total = content.header, _checked(session_id, count, len(content.messages))
@@ -143,7 +172,7 @@ def _copy_from(
     else:
         check_named(head.header, session_id)
         old, total = head.header, _checked(session_id, count, head.total)
-        end = place.clean_end(handle, head, session_id)
+        end = place.clean_end(handle, head, session_id, told)
         read_slice(disk, handle, head, (max(total - 1, 0), total), end)  # it decodes
         stop = item_at(disk, handle, head, total, end) - head.body
     made = disk.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL)
@@ -154,6 +183,7 @@ def _copy_from(
         disk.sync(made)
     finally:
         disk.close(made)
+    return _Copied(total, head is None or end is not None)
 
 
 def _checked(session_id: str, count: int | None, total: int) -> int:

@@ -139,10 +139,10 @@ class Place:
         finally:
             self.disk.close(handle)
 
-    def clean_end(self, handle: int, head: Head, session_id: str) -> int | None:
+    def clean_end(self, handle: int, head: Head, session_id: str, told: lock.Clean | None = None) -> int | None:
         """Where the last item ends, if the file is as a writer of ours left it, but for a tail: then no scan is needed
-        to know, and the tail may look like anything."""
-        clean = self._record(session_id)
+        to know, and the tail may look like anything. `told`: what to believe instead of the session's lock file."""
+        clean = told or self._record(session_id)
         there = os.fstat(handle)
         if clean is None or clean.end > there.st_size:
             return None

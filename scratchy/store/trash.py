@@ -15,6 +15,7 @@ from scratchy.core.errors import SessionError, SessionNotFoundError
 from scratchy.core.stored import TrashEntry
 from scratchy.store.disk import Disk, copy_all, write_all
 from scratchy.store.ids import SUFFIX, decode_id, encode_id
+from scratchy.store.lock import Clean, look
 from scratchy.store.place import LISTED_MOST, Place, read_header
 
 FOLDER = ".trash"
@@ -154,7 +155,9 @@ class Trash:
         self._disk.make_folder(self.folder)
         self._disk.make_folder(entry)
         try:
-            note = json.dumps({**(more or {}), "id": session_id, "when": when, "reason": reason}).encode()
+            clean = look(self._place.lock_path(session_id))[1]
+            known = {"id": session_id, "when": when, "reason": reason} | ({"clean": clean} if clean else {})
+            note = json.dumps({**(more or {}), **known}).encode()
             handle = self._disk.open(os.path.join(entry, NOTE), os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             try:
                 write_all(self._disk, handle, note, 0)
@@ -179,8 +182,15 @@ class Trash:
         with suppress(OSError, SessionError):
             count = read_header(self._disk, path, session_id, LISTED_MOST)[1]
         when, reason = str(note.pop("when", "")), str(note.pop("reason", ""))
-        note.pop("id", None)
+        for ours in ("id", "clean"):
+            note.pop(ours, None)
         return TrashEntry(name, session_id, when, reason, count, _size(os.path.dirname(path)), note)
+
+    def clean_of(self, name: str) -> Clean | None:
+        """Where the entry's file ended when it went, if that was known: it needs no reading when it comes back."""
+        numbers = self._note(name).get("clean")
+        numbers = cast("list[Any]", numbers) if isinstance(numbers, list) else []
+        return Clean(*numbers) if len(numbers) == 4 and all(type(number) is int for number in numbers) else None
 
     def _note(self, name: str) -> dict[str, Any]:
         try:
