@@ -200,7 +200,8 @@ class Conversation:
             if count <= first:
                 first, kept = self._store.tail(self.session_id, SLICE, before=count)
             entry = writer.cut(count, reason=reason)
-            self._part.first, self.session.messages[:], self.session.context_start = first, kept, 0
+            self.session.messages[:] = kept
+            self._part.reset(first)
             self.session.metadata = dict(writer.header.metadata)
             self.stamp = self._store.stamp(self.session_id)
             return entry
@@ -217,10 +218,7 @@ class Conversation:
         def lead() -> None:
             if writer is not None:
                 writer.lead(system, "replaced")
-            if self._first:
-                self._part.head, self._part.first = text, self._first + 1 - len(had)
-            else:
-                self.session.messages[: len(had)] = [system]
+            self._part.lead(system, len(had))
 
         await self._write(lead)
 
@@ -289,7 +287,8 @@ class Conversation:
     async def _prepare(self, provider: Provider) -> list[Event]:
         await provider.prepare()
         log.debug("turn in %s with %s · %s", self.session_id, provider.name, provider.model)
-        await self._part.for_request(provider.window)
+        same = self.session.metadata.get("model") in (None, provider.model)
+        await self._part.for_request(provider.window, same_model=same)
         return [*await self._keep_facts(), *self._said()]
 
     async def _store_added(self, message: Message) -> tuple[list[Event], bool]:
@@ -333,7 +332,7 @@ class Conversation:
 
         def replace() -> None:
             writer.replace(messages, "replaced")
-            self._part.first = 0
+            self._part.reset(0)
 
         await self._write(replace)
         lost = f" {unread} older messages were not in memory; look for them there." if unread else ""

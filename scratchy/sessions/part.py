@@ -24,6 +24,7 @@ class Part:
     def __init__(self, store: "Store", session: AgentSession, worker: Worker, first: int) -> None:
         self.first = first
         self.head = ""
+        self._start: int | None = None
         self._store = store
         self._session = session
         self._worker = worker
@@ -34,8 +35,25 @@ class Part:
 
     @property
     def start(self) -> int | None:
-        """The index that the context starts at since a request was too long; None: at the beginning."""
-        return self.first + self._session.context_start if self._session.context_start else None
+        """The index that the context starts at, since not all fits into a request; None: at the beginning."""
+        return self.first + self._session.context_start if self._session.context_start else self._start
+
+    def reset(self, first: int) -> None:
+        """The transcript is another one now, and this the index of what is in memory of it."""
+        self.first, self.head, self._start, self._session.context_start = first, "", None, 0
+
+    def lead(self, system: Message, had: int) -> None:
+        """Another system message leads; `had` stood there before (0 or 1)."""
+        start, more = self.start, 1 - had
+        if self.first:
+            self.head, self.first = text_of(system), self.first + more
+        else:
+            self._session.messages[:had] = [system]
+        if start is not None:
+            self._begin(start + more)
+
+    def _begin(self, start: int) -> None:
+        self._start, self._session.context_start = start, start - self.first
 
     async def page(self, count: int, before: int | None = None) -> tuple[int, list[Message]]:
         """At most `count` messages before number `before` (None: the end), and the number of the first of them. What is
@@ -51,16 +69,19 @@ class Part:
             await self._load(self.first)
         return self._session.messages
 
-    async def for_request(self, window: int | None) -> None:
-        """Load older messages, newest first: from where the last process's requests began, else what the window may
-        hold, from the beginning of a turn on."""
+    async def for_request(self, window: int | None, *, same_model: bool) -> None:
+        """Load older messages, newest first: from where earlier requests to this model began, in this process or the
+        last one; else what the window may hold, from the beginning of a turn on."""
         session = self._session
+        if not same_model:
+            session.metadata.pop(_START, None)
+            self._start, session.context_start = None, 0
         start = session.metadata.get(_START)
-        if isinstance(start, int) and 0 < start < self.count - 1 and not session.context_start:
+        if isinstance(start, int) and 0 < start < self.count - 1 and self.start is None:
             while self.first > start:
                 await self._load(self.first - start)
-            session.context_start = start - self.first
-        elif self.first and not session.context_start:
+            self._begin(start)
+        elif self.first and self.start is None:
             await self._fill((window or _UNKNOWN_WINDOW) * _CHARS_PER_TOKEN)
         if self.first and not self.head:
             head = await self._read(1, 1)
@@ -73,16 +94,17 @@ class Part:
             weight += sum(len(text_of(message)) for message in await self._load(self.first))
         if self.first:
             users = (at for at, message in enumerate(session.messages) if message.get("role") == "user")
-            session.context_start = next(users, 0)
+            self._begin(self.first + next(users, 0))
 
     async def _load(self, most: int) -> list[Message]:
-        before = self.first
+        before, start = self.first, self.start
         messages = await self._read(min(most, SLICE), before)
         if self.first != before:  # a command read it at the same time
             return []
         self._session.messages[:0] = messages
-        self._session.context_start += len(messages) if self._session.context_start else 0
         self.first = before - len(messages)
+        if start is not None:
+            self._begin(start)
         return messages
 
     async def _read(self, count: int, before: int) -> list[Message]:

@@ -1,4 +1,4 @@
-"""Which sessions belong to a folder: after a move or a rename still its own, of a clone, a worktree or a stranger never."""
+"""Which sessions belong to a folder: after a move or a rename still its own; never those of a clone or a worktree."""
 
 import os
 import shutil
