@@ -5,7 +5,10 @@ from importlib import import_module
 
 from benchmarks.common import HEAD, shown
 
-SUBJECTS = ("start", "memory", "import", "oneshot", "append", "save", "load", "list", "stream", "step", "resume", "search")
+SUBJECTS = (
+    "start", "memory", "import", "oneshot", "append", "save", "load", "list", "stream", "step", "resume", "search",
+    "picker",
+)  # fmt: skip
 MODULES = {"import": "imports", "list": "listing"}
 
 

@@ -80,7 +80,7 @@ class Home:
     """A home for the programs under test: nobody's config, keys or sessions take part, and bytecode is cached."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="scratchy-bench-")
+        self._folder = tempfile.TemporaryDirectory(prefix="scratchy-bench-", ignore_cleanup_errors=True)
         self.path = Path(self._folder.name)
         self.sessions = self.path / "sessions"
         self.work = self.path / "work"

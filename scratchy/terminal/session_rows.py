@@ -23,7 +23,8 @@ from scratchy.terminal.lines import one_line
 
 _PAGE = 64  # rows that are read before anything is drawn
 _SLICE = 250
-_UNDECIDED = 0.06  # seconds in which a session of this folder is looked for before all folders are shown
+_UNDECIDED = 0.04  # seconds in which a session of this folder is looked for before all folders are shown
+_HEAD_START = 0.05  # seconds in which the first page has the processor to itself
 _PREVIEW = 4_000  # characters of a message
 _PAUSE = 0.2  # seconds without a key before contents are searched
 _SEARCHED = 2  # characters from which on contents are searched
@@ -203,6 +204,7 @@ class SessionRows:
 
     async def _read(self) -> None:
         finder = self.finder
+        await asyncio.sleep(_HEAD_START)
         try:
             while not finder.whole:
                 await asyncio.to_thread(finder.read, _SLICE)
