@@ -494,6 +494,7 @@ def test_default_tools_are_loaded_once_and_run_without_a_callback(sm, tmp_path):
     assert len(names) == len(set(names)) and {
         "read_file", "create_file", "edit_file", "delete_file", "list_files", "search_files", "fast_grep",
         "execute_command", "code_execute", "web_search", "url_fetch", "scratchpad_read", "scratchpad_list",
+        "search_sessions",
     } == set(names)  # fmt: skip
     assert run(agent.chat("Go")) == "Done." and (tmp_path / "made.txt").read_text() == "made"
 
