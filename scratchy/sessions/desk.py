@@ -24,7 +24,8 @@ from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.answering import Answering
 from scratchy.sessions.conversation import Conversation, Engine
-from scratchy.sessions.exchange import Exported, Imported, export_conversation
+from scratchy.sessions.exchange import Exported, Imported
+from scratchy.sessions.exporting import export_conversation
 from scratchy.sessions.looking import Look
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session

@@ -3,7 +3,6 @@
 Not here: the formats and the files (compose, interchange); the words for the person (commands, shell).
 """
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,6 @@ from scratchy.core.errors import FormatError, SessionError, SessionExistsError
 from scratchy.core.messages import Message, text_of
 from scratchy.core.ports import SessionWriter, Store
 from scratchy.core.stored import Header
-from scratchy.sessions.conversation import Conversation
 from scratchy.sessions.opening import made_id
 from scratchy.sessions.times import utc_stamp
 
@@ -62,22 +60,6 @@ def export_session(
     stored = compose.Stored(header, store.items(session_id), count)
     notes = compose.export(path, form, stored, pad or compose.open_scratchpad(store), full=full)
     return Exported(path, count, notes)
-
-
-async def export_conversation(
-    store: Store, conversation: Conversation, path: Path, pad: "Scratchpad", *, full: bool = False
-) -> Exported:
-    """The same for an open one: as it is stored, or with what could not be saved. Raises as `export_session`."""
-    session_id = conversation.session_id
-    if conversation.saved and store.exists(session_id):
-        return await asyncio.to_thread(lambda: export_session(store, session_id, path, full=full, pad=pad))
-    messages = list(await conversation.load_whole())
-    made = utc_stamp(conversation.session.created_at.astimezone())
-    header = Header(session_id, made, utc_stamp(), metadata=conversation.session.metadata)
-    if conversation.writer is not None:
-        header = conversation.writer.header
-    stored = compose.Stored(header, messages, len(messages))
-    return Exported(path, len(messages), compose.export(path, compose.export_format(path), stored, pad, full=full))
 
 
 def import_session(store: Store, path: Path, session_id: str | None = None) -> Imported:
@@ -158,6 +140,8 @@ class _Incoming:
         batches = self._batches()
         batch = next(batches)
         metadata = self._metadata()
+        if not self._from.created_at and batch and str(batch[0].get("ts", ""))[:1].isdigit():
+            self._from.created_at = str(batch[0].get("ts"))
         writer = self._open(session_id, metadata)
         try:
             writer.append(batch)
