@@ -32,9 +32,22 @@ def say(home: Home, terminal: Terminal, *lines: str, session_id: str = "default"
         standing(terminal, session_id)
 
 
+def ask(terminal: Terminal, line: str, shown: str) -> None:
+    """Type a line until `shown` comes: an answer that is stored and a prompt that stands do not yet say that the turn
+    is over."""
+    before = terminal.text().count(shown)
+    while terminal.text().count(shown) == before:
+        refused = terminal.text().count("was not run")
+        terminal.send(f"{line}\r")
+        terminal.wait_for(
+            lambda refused=refused: (
+                terminal.text().count(shown) > before or terminal.text().count("was not run") > refused
+            )
+        )
+
+
 def run(terminal: Terminal, line: str, shown: str, session_id: str = "default") -> None:
-    terminal.send(f"{line}\r")
-    terminal.wait_for(shown)
+    ask(terminal, line, shown)
     standing(terminal, session_id)
 
 
@@ -42,8 +55,7 @@ def test_the_list_of_turns_is_chosen_from_and_what_was_cut_comes_back(home: Home
     with home.open() as terminal:
         standing(terminal)
         say(home, terminal, "first line", "second line", "third line")
-        terminal.send("/rewind\r")
-        terminal.wait_for("Go back to before which message?")
+        ask(terminal, "/rewind", "Go back to before which message?")
         terminal.wait_for("3 first line")
         assert "1 third line" in terminal.text() and len(home.said()) == 3
         terminal.send("\x1b[B\r")
@@ -60,8 +72,7 @@ def test_leaving_the_list_changes_nothing(home: Home) -> None:
     with home.open() as terminal:
         standing(terminal)
         say(home, terminal, "first line")
-        terminal.send("/rewind\r")
-        terminal.wait_for("1 first line")
+        ask(terminal, "/rewind", "1 first line")
         terminal.send("\x1b")
         standing(terminal)
         assert home.said() == ["first line"] and home.store.trash() == []
