@@ -19,7 +19,11 @@ def listed(place: Place) -> list[SessionInfo]:
     """Newest activity first. Raises OSError when the folder cannot be read; one that is missing is empty."""
     try:
         with os.scandir(place.folder) as entries:
-            rows = [row_of(place, e.name, e.is_file(follow_symlinks=False)) for e in entries if _may_be_session(e.name)]
+            rows = [
+                row_of(place, entry.name, entry.path, entry.is_file(follow_symlinks=False))
+                for entry in entries
+                if _may_be_session(entry.name)
+            ]
     except FileNotFoundError:
         return []
     return sorted(rows, key=activity, reverse=True)
@@ -39,7 +43,7 @@ def recent(place: Place) -> Iterator[SessionInfo]:
         if folder is not None:
             os.close(folder)
     for (_, regular), name in sorted(changes, reverse=True):
-        yield row_of(place, name, regular)
+        yield row_of(place, name, place.path(name), regular)
 
 
 def activity(info: SessionInfo) -> str:
@@ -48,9 +52,9 @@ def activity(info: SessionInfo) -> str:
     return told if told[:1].isdigit() else time_text(info.changed)
 
 
-def row_of(place: Place, name: str, regular: bool) -> SessionInfo:
+def row_of(place: Place, name: str, path: str, regular: bool) -> SessionInfo:
     """The row of a file in the folder; `regular`: it is a file, nothing that must not be opened."""
-    stem, path = name[: -len(SUFFIX)], place.path(name)
+    stem = name[: -len(SUFFIX)]
     session_id = decode_id(stem)
     try:
         if not regular:
