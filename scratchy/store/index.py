@@ -69,7 +69,7 @@ class Index:
         if not query.terms:
             return nothing_asked(text)
         try:
-            waiting, refused, rows, titles = self._asked(query, sessions, patience)
+            waiting, refused, rows, titles = self._asked(query, limit, sessions, patience)
         except Damaged:
             self.forget()
             return self._scan.search(text, limit=limit, sessions=sessions, width=width, seconds=seconds)
@@ -164,7 +164,7 @@ class Index:
     # -- answers
 
     def _asked(
-        self, query: Query, sessions: Collection[str] | None, patience: float
+        self, query: Query, limit: int, sessions: Collection[str] | None, patience: float
     ) -> tuple[list[str], bool, list[_Row], list[tuple[str, str]]]:
         """The ids of sessions that wait, whether that is because the index cannot be written; what was found."""
         files = files_in(self._place.folder)
@@ -178,7 +178,9 @@ class Index:
                 if not is_refusal(error):
                     raise
                 names, refused = changed_files(files, self._records(database)), True
-            rows = self._together_first(database, query, self._matching(database, query.match, sessions))
+            rows = self._together_first(
+                database, query, self._matching(database, query.match, max(limit, NEWEST), sessions)
+            )
             titles = self._titles(database, query, sessions)
             known = self._records(database) if names else {}
         if wasteful:
@@ -201,9 +203,11 @@ class Index:
             named = list(self._title_hits(titles, query, width, opened, stack, seen))
         return [*named, *hits][:limit]
 
-    def _matching(self, database: sqlite3.Connection, match: str, sessions: Collection[str] | None) -> list[_Row]:
+    def _matching(
+        self, database: sqlite3.Connection, match: str, most: int, sessions: Collection[str] | None
+    ) -> list[_Row]:
         only = _MATCHING.format(only=_ONLY if sessions is not None else "")
-        values: list[object] = [match, NEWEST]
+        values: list[object] = [match, most]
         if sessions is not None:
             values.append(_json_list(sessions))
         return [_Row(*row) for row in database.execute(only, values)]

@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from scratchy.core.stored import Header
 from scratchy.store.files import FileStore
 from scratchy.store.index import Index
 from scratchy.store.index_backlog import backlog
+from scratchy.store.index_db import remove
 from scratchy.store.memory import MemoryStore
 
 ROOT = Path(__file__).parents[2]
@@ -235,7 +236,7 @@ def test_a_damaged_index_is_made_anew(store, index, tmp_path, damage):
         assert rows(Index(store)) == 201
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_any_bytes_of_the_index_damaged_raise_nothing_and_invent_nothing(tmp_path_factory, seed):
     store = FileStore(tmp_path_factory.mktemp("damage"))
@@ -398,3 +399,46 @@ def test_no_descriptor_is_left_open(store, index):
         search(index, "word")
     assert len(os.listdir("/proc/self/fd")) == before
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > before
+
+
+def test_killed_in_the_middle_it_goes_on(store, index):
+    for number in range(6):
+        save(store, f"s{number}", *[f"word{number} {'filler ' * 300}"] * 100)
+    chance = random.Random(3)
+    for _ in range(8):
+        child = subprocess.Popen(
+            [sys.executable, "-m", "scratchy.store.index_child"], cwd=ROOT, stdin=subprocess.PIPE, text=True
+        )
+        child.stdin.write(f'{{"folder": "{store.folder}"}}')
+        child.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(0.1 + chance.random() * 0.4)
+        child.kill()
+        child.wait()
+        assert len(search(index, "word3", limit=200)) == 100
+    assert len(search(index, "filler", limit=1000)) == 600
+
+
+def test_who_stands_still_in_the_middle_of_it_does_not_keep_it(store, index):
+    save(store, "a", "word")
+    assert search(index, "word") == [("a", 0)]
+    program = (
+        "import sys\nfrom scratchy.store.index_db import connected\n"
+        f"with connected({index.path!r}, 30) as database:\n"
+        "    database.execute('BEGIN IMMEDIATE')\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        save(store, "b", "new word")
+        assert set(search(index, "word")) == {("a", 0), ("b", 0)}  # every session is read meanwhile
+        with pytest.raises(OSError, match="in use"):
+            index.update(1)
+        remove(index.path, 0.0)
+        assert search(index, "word") == [("b", 0), ("a", 0)] and rows(index) == 2
+    finally:
+        holder.communicate("")
+    assert holder.returncode == 0
+    assert search(index, "word") == [("b", 0), ("a", 0)] and rows(index) == 2
