@@ -29,14 +29,16 @@ def run(*, tiny: bool = False) -> list[Row]:
         index = Index(manager.store)
         built = timed(lambda: build(index))
         bare = timed(lambda: insert(home.path / "bare.sqlite", texts.again()))
-        taken = [timed(lambda query=query: find(index, query))[0] for query in texts.queries(searches)]
+        taken = [timed(lambda query=query: find(index, query)) for query in texts.queries(searches)]
         rows = [
             Row(f"14 building the index of {size:.2f} GB, {kind}, beside bare FTS5", ours / 1000, floor / 1000, 2, "s")
             for ours, floor, kind in zip(built, bare, ("wall", "cpu"), strict=True)
         ]
-        worst = sorted(taken)[int(len(taken) * 0.95)]
-        rows.append(Row(f"14 search over {size:.2f} GB, p95 (budget in ms)", worst, None, 50))
-        rows.append(Row(f"14 search over {size:.2f} GB, median (budget in ms)", median(taken), None, 50))
+        for at, kind in enumerate(("wall", "cpu")):
+            times = sorted(one[at] for one in taken)
+            name = f"14 search over {size:.2f} GB, {kind}"
+            rows.append(Row(f"{name}, p95 (budget in ms)", times[int(len(times) * 0.95)], None, 50))
+            rows.append(Row(f"{name}, median (budget in ms)", median(times), None, 50))
         return [*rows, one_more(home, tiny)]
 
 
