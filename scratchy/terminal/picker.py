@@ -22,7 +22,7 @@ from scratchy.sessions.desk import Desk
 from scratchy.sessions.finding import Finder
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.naming import change_tags, changed_tags, tags_in, with_tags
-from scratchy.terminal.lines import notice
+from scratchy.terminal.lines import error, notice
 from scratchy.terminal.menu import Menu, choose, shown
 from scratchy.terminal.screen import STYLE, Screen, open_output, quick_escape
 from scratchy.terminal.session_rows import SessionRows
@@ -35,6 +35,10 @@ async def chosen(screen: Screen, desk: Desk, outcome: Outcome) -> str:
     rows = SessionRows(Finder(desk.manager.store, str(desk.config.folder)), desk.conversation.session_id)
     try:
         await rows.start()
+    except OSError as failure:
+        screen.write(error(f"The sessions cannot be listed: {failure.strerror or failure}: {failure.filename}"))
+        return ""
+    try:
         menu = Menu(rows, screen.space, screen.app.invalidate)
         deeds = Deeds(menu, rows, desk.manager, desk)
         info: SessionInfo | None = await shown(screen, menu)
@@ -68,7 +72,8 @@ async def picked(manager: SessionManager, folder: str) -> str | None:
             loop.add_signal_handler(number, _end, menu, signals, number)
     try:
         await rows.start()
-        await app.run_async(set_exception_handler=False, handle_sigint=False)
+        with suppress(EOFError):  # the terminal went away
+            await app.run_async(set_exception_handler=False, handle_sigint=False)
         await deeds.end()
     finally:
         await rows.stop()
@@ -158,7 +163,8 @@ class Deeds:
                 self.said.append(f"Deleted session: '{session_id}' (it is in the trash)")
                 self.said.append(f"Created new session: '{self._rows.current}'")
             else:
-                await asyncio.to_thread(self._manager.delete_session, session_id)
+                by = self._desk.conversation.session_id if self._desk is not None else ""
+                await asyncio.to_thread(self._manager.delete_session, session_id, by=by)
             self._rows.renew(session_id)
             return f"'{reveal(session_id)}' is in the trash; `/restore {reveal(session_id)}` brings it back."
 

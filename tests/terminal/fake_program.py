@@ -198,6 +198,14 @@ async def _ask(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
     yield _answer(self, said)
 
 
+async def _later(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    """`later FILE`: asks once the file is there."""
+    while not Path(text).exists():
+        await asyncio.sleep(0.02)
+    async for event in _ask(self, "rm"):
+        yield event
+
+
 async def _fail(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
     yield RetryScheduled("the server does not answer", 0.2, 1)
     await asyncio.sleep(0.4)
@@ -246,6 +254,7 @@ _TURNS = {
     "flood": _flood,
     "tool": _tool,
     "ask": _ask,
+    "later": _later,
     "fail": _fail,
     "unsaved": _unsaved,
     "crash": _crash,
@@ -282,6 +291,11 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
         case "wait":
             await asyncio.sleep(float(rest))
             return Outcome("waited")
+        case "choose":
+            from scratchy.commands.outcome import Choose, Row  # too heavy for the way to the first prompt
+
+            rows = [Row("the first", "/status", "told about it\nin two lines"), Row("the second", "/copy x")]
+            return Outcome("Some text.", choose=Choose("Which one?", rows))
         case "copy":
             return Outcome("Copied.", copy=rest)
         case _:
