@@ -36,10 +36,12 @@ def forget_index(store: "Store") -> None:
 async def warm_index(store: "Store") -> None:
     """Bring the index up to date in a process of its own, where that is more than a search does unnoticed. Never
     raises; cancelled, the process ends."""
+    import asyncio
+
     from scratchy.store.index_backlog import SOON_DONE, backlog
 
     folder: str | None = getattr(store, "folder", None)
-    if folder is None or backlog(folder) < SOON_DONE:
+    if folder is None or await asyncio.to_thread(backlog, folder) < SOON_DONE:
         return
     from scratchy.tools.process import finished, python_job
 

@@ -19,6 +19,7 @@ from scratchy.sessions.worker import finished
 PRIVATE = "private"
 _FOR_MODEL = 10  # hits
 _PASSAGE = 500  # characters of one that a model gets
+_CALM = 1.0  # seconds after the start that belong to the person's first keys
 _SCAN = 0.5  # seconds that a model's search may take where there is no index
 
 
@@ -37,7 +38,11 @@ class Searching:
     def warm(self) -> None:
         """Once; `close` ends it."""
         if self._warming is None:
-            self._warming = asyncio.ensure_future(compose.warm_index(self._store))
+            self._warming = asyncio.ensure_future(self._warm())
+
+    async def _warm(self) -> None:
+        await asyncio.sleep(_CALM)
+        await compose.warm_index(self._store)
 
     async def close(self) -> None:
         if self._warming is not None:

@@ -17,6 +17,8 @@ from scratchy.core.messages import calls_of, text_of
 SAID_MOST = 1 << 20  # characters of one message that are indexed; of a tool's result fewer
 TOOL_MOST = 1 << 16
 SHORTEST_PREFIX = 3  # the last word typed finds longer ones, from so many letters on: fewer would find half of all
+_LONGEST = 500  # characters of a query that count, and words of it
+_TERMS_MOST = 32
 _HITS_MOST = 200  # matches in one text that are looked at
 
 _UNSPACED = (
@@ -97,9 +99,10 @@ class Query:
     """What was typed: words, "phrases in quotes", a `*` for any end. All of them must occur."""
 
     def __init__(self, typed: str) -> None:
-        found = list(_TERMS.finditer(fold(typed)))
+        kept = typed[:_LONGEST].encode("utf-8", "replace").decode()  # bytes of a command line that are no text
+        found = list(_TERMS.finditer(fold(kept)))
         terms = [_term(match, last=match is found[-1]) for match in found]
-        self.terms = [term for term in terms if _tokens(term.text)]
+        self.terms = [term for term in terms if _tokens(term.text)][:_TERMS_MOST]
 
     @cached_property
     def match(self) -> str:

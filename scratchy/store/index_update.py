@@ -42,10 +42,14 @@ def files_in(folder: str) -> dict[str, Stat]:
             return {
                 entry.name: _stat(entry.stat(follow_symlinks=False))
                 for entry in entries
-                if entry.name.endswith(SUFFIX) and entry.name[0] != "." and entry.is_file(follow_symlinks=False)
+                if entry.name.endswith(SUFFIX) and _may_be_one(entry)
             }
     except FileNotFoundError:
         return {}
+
+
+def _may_be_one(entry: os.DirEntry[str]) -> bool:
+    return entry.name[0] != "." and entry.name.isascii() and entry.is_file(follow_symlinks=False)
 
 
 def _stat(there: os.stat_result) -> Stat:

@@ -185,6 +185,26 @@ def test_a_live_append_is_seen_by_its_count_only(store, index):
     assert search(index, "half") == [("a", 1)]
 
 
+def test_what_nobody_types_is_no_damage(store, index):
+    save(store, "a", "word")
+    (Path(store.folder) / os.fsdecode(b"\xff_chat.toon")).write_bytes(b"word")
+    assert search(index, "word") == [("a", 0)]
+    made = os.stat(index.path).st_ino
+    for query in (
+        "x" * 100_000,
+        "word " * 5000,
+        '"' * 999,
+        "東" * 3000,
+        "\udcff word",
+        "w\0ord",
+        "%_\\ word",
+        "(" * 999,
+    ):
+        index.search(query, patience=LONG)
+    assert search(index, "word " * 5000) == [("a", 0)]
+    assert os.stat(index.path).st_ino == made
+
+
 def test_nothing_is_made_where_nothing_is_stored(store, index):
     assert search(index, "word") == [] and index.update(1) == 0
     assert not os.path.exists(store.folder)
