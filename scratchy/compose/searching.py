@@ -5,10 +5,11 @@ from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from scratchy.core.ports import Store
+    from scratchy.store.files import FileStore
     from scratchy.store.index import Index
     from scratchy.store.scan import Scan
 
-_indexes: "WeakKeyDictionary[Store, Index | Scan]" = WeakKeyDictionary()
+_indexes: "WeakKeyDictionary[FileStore, Index]" = WeakKeyDictionary()
 
 
 def open_index(store: "Store") -> "Index | Scan":
@@ -16,16 +17,13 @@ def open_index(store: "Store") -> "Index | Scan":
     from scratchy.store.files import FileStore
     from scratchy.store.scan import Scan
 
-    index = _indexes.get(store)
-    if index is None:
-        if isinstance(store, FileStore):
-            from scratchy.store.index import Index
+    if not isinstance(store, FileStore):
+        return Scan(store)
+    from scratchy.store.index import Index
 
-            index = Index(store)
-        else:
-            index = Scan(store)
-        _indexes[store] = index
-    return index
+    if store not in _indexes:
+        _indexes[store] = Index(store)
+    return _indexes[store]
 
 
 def forget_index(store: "Store") -> None:
