@@ -54,7 +54,7 @@ def export(path: Path | None, form: str, stored: Stored, pad: "Scratchpad", *, f
     """
     from scratchy.interchange.transcript import Written, exported_header
 
-    blobs = Referred(pad)
+    blobs = Kept(pad)
     header = exported_header(stored.header, full=full)
     blobs.look(header.metadata)  # a compaction's summary
     session = Written(header, blobs.seen_in(stored.messages), cast("Any", blobs))
@@ -92,27 +92,33 @@ def _toon(session: "Written", count: int) -> Iterator[bytes]:
         header = header._replace(updated_at=utc_text(utc_now()))
     yield encode_header(header, count)
     messages = iter(session.messages)
+    written = 0
     while batch := list(islice(messages, _BATCH)):
+        written += len(batch)
         yield encode_items(batch, strict=False)
+    if written != count:  # it was rewound meanwhile
+        raise FormatError(f"Session '{header.session_id}' changed while it was exported. Export it again.")
 
 
-class Referred(Mapping[str, Any]):
-    """The scratchpad's entries whose ids occur in the messages that went through `seen_in`, read one at a time."""
+class Kept(Mapping[str, Any]):
+    """Entries of a scratchpad, read when they are asked for: those in `found`, at first none."""
 
     def __init__(self, pad: "Scratchpad") -> None:
         self._pad = pad
-        self._rows = {row["id"]: row for row in pad.list()}
-        self._found: dict[str, None] = {}
+        self.rows = {row["id"]: row for row in pad.list()}
+        self.found: dict[str, None] = {}
+        self.damaged: set[str] = set()
 
     def seen_in(self, messages: "Iterable[Message]") -> "Iterator[Message]":
+        """The messages; entries whose ids occur in them are found."""
         for message in messages:
-            if self._rows:
+            if self.rows:
                 self.look(message)
             yield message
 
     def look(self, value: Any) -> None:
         if isinstance(value, str):
-            self._found.update((found, None) for found in re.findall(_BLOB_ID, value) if found in self._rows)
+            self.found.update((found, None) for found in re.findall(_BLOB_ID, value) if found in self.rows)
         elif isinstance(value, Mapping):
             for item in cast("Mapping[str, Any]", value).values():
                 self.look(item)
@@ -121,22 +127,29 @@ class Referred(Mapping[str, Any]):
                 self.look(item)
 
     def __getitem__(self, blob_id: str) -> Any:
+        """Raises: LookupError for one that is damaged."""
         from scratchy.interchange.transcript import Blob
 
-        row = self._rows[blob_id]
-        return Blob(self._pad.content(blob_id), row["tool"], row["type"])
+        row = self.rows[blob_id]
+        try:
+            content = self._pad.content(blob_id)
+        except LookupError:
+            self.damaged.add(blob_id)
+            raise
+        return Blob(content, str(row["tool"]), str(row["type"]))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
+        return iter(self.found)
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self.found)
 
     def copy_to(self, folder: Path) -> None:
+        from scratchy.interchange.transcript import readable
         from scratchy.scratchpad import Scratchpad
 
         pad = Scratchpad(folder)
-        for blob in self.values():
+        for _, blob in readable(self):
             put_blob(pad, blob)
 
 
@@ -189,10 +202,12 @@ def _new_file(path: Path, beside: Path | None) -> Generator[IO[bytes]]:
             os.unlink(temporary)
 
 
-def _lost(form: str, header: "Header", blobs: Referred, full: bool, *, beside: bool) -> list[str]:
+def _lost(form: str, header: "Header", blobs: Kept, full: bool, *, beside: bool) -> list[str]:
     """What did not come along, a sentence each."""
     notes: list[str] = []
     carries = (form == "json" and full) or (form == "toon" and beside) or form == "html"
+    if blobs.damaged:
+        notes.append(f"{len(blobs.damaged)} of the scratchpad's entries are damaged and did not come along.")
     if blobs and not carries:
         count = f"{len(blobs)} big outputs" if len(blobs) > 1 else "1 big output"
         better = ".toon" if form == "toon" else ".toon, .html or JSON with --full"

@@ -6,7 +6,7 @@ Nothing of a file is executed; lines are read one at a time. Not here: the place
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LINE = 64 << 20  # bytes; a longer line is none
 WHOLE = 512 << 20  # bytes; a larger JSON document is not read
+BLOB = 256 << 20  # bytes; a larger blob beside a session does not come along
 
 
 def read_transcripts(path: Path) -> "Iterator[Transcript]":
@@ -31,6 +32,8 @@ def read_transcripts(path: Path) -> "Iterator[Transcript]":
     with open(path, "rb") as file:
         head = file.read(sniff.HEAD)
     kind = sniff.kind_of(head, _lines(path)) or sniff.kind_of_lines(_lines(path))
+    if kind == "json" and (size := path.stat().st_size) > WHOLE and not sniff.kind_of_lines(_lines(path)):
+        raise FormatError(f"'{path}' is one JSON document of {size >> 20} MB; up to {WHOLE >> 20} MB can be imported.")
     document = _document(path) if kind == "json" else None
     if kind == "json" and document is None:
         kind = sniff.kind_of_lines(_lines(path))
@@ -141,32 +144,33 @@ def _reason(error: SessionCorruptedError) -> str:
     return str(error).partition("cannot be read: ")[2].partition(". It was left untouched")[0] or str(error)
 
 
-def _blobs_beside(path: Path) -> dict[str, Any]:
-    from scratchy.interchange.transcript import Blob
+def _blobs_beside(path: Path) -> Mapping[str, Any]:
+    from scratchy.compose.exchange import Kept
     from scratchy.scratchpad import Scratchpad
 
     folder = path.with_suffix(".blobs")
     if folder.is_symlink() or not folder.is_dir():
         return {}
-    pad = Scratchpad(folder)
-    blobs: dict[str, Any] = {}
-    for row in pad.list():
-        try:
-            blobs[row["id"]] = Blob(pad.content(row["id"]), str(row["tool"]), str(row["type"]))
-        except LookupError:  # damaged: as if it had not come along
-            continue
+    blobs = Kept(Scratchpad(folder))
+    blobs.found = dict.fromkeys(row["id"] for row in blobs.rows.values() if row["size"] <= BLOB)
     return blobs
 
 
-def keep_blobs(pad: "Scratchpad", blobs: "dict[str, Any]") -> tuple[set[str], int]:
-    """Keep what came with a transcript: the ids that are there now, and how many are not what their name says."""
+def keep_blobs(pad: "Scratchpad", blobs: Mapping[str, Any]) -> tuple[set[str], int]:
+    """Keep what came with a transcript, one at a time: the ids that are there now, and how many are not what their
+    name says."""
     from scratchy.compose.exchange import put_blob
     from scratchy.scratchpad import content_id
 
-    good = {blob_id: blob for blob_id, blob in blobs.items() if content_id(blob.data) == blob_id}
-    for blob in good.values():
-        put_blob(pad, blob)
-    return set(good), len(blobs) - len(good)
+    good: set[str] = set()
+    for blob_id in blobs:
+        try:
+            blob = blobs[blob_id]
+        except LookupError:  # damaged
+            continue
+        if content_id(blob.data) == blob_id:
+            good.add(put_blob(pad, blob))
+    return good, len(blobs) - len(good)
 
 
 def event_as_message(event: Any, before: Any) -> Any:

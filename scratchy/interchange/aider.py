@@ -41,6 +41,7 @@ class _Chat:
         self._messages: list[Message] = []
         self._role = ""
         self._lines: list[str] = []
+        self._fences = 0  # lines in them that open or close a code block
         self._own = 0
 
     def take(self, line: str) -> None:
@@ -53,10 +54,11 @@ class _Chat:
         elif self._role == "assistant" or (line.strip() and (self._messages or self._role == "user")):
             self._switch("assistant")
             self._lines.append(line)
+            self._fences += line.startswith("```")
 
     def _fenced(self) -> bool:
         """Whether the answer's text stands inside a code block, where `>` is text."""
-        return self._role == "assistant" and sum(line.startswith("```") for line in self._lines) % 2 == 1
+        return self._role == "assistant" and self._fences % 2 == 1
 
     def _switch(self, role: str) -> None:
         if role == self._role:
@@ -64,7 +66,7 @@ class _Chat:
         words = "\n".join(self._lines).strip("\n")
         if words and self._role in ("user", "assistant"):
             self._messages.append({"role": self._role, "content": words})
-        self._role, self._lines = role, []
+        self._role, self._lines, self._fences = role, [], 0
 
     def end(self) -> Transcript | None:
         self._switch("")

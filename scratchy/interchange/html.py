@@ -10,7 +10,7 @@ from typing import Any
 
 from scratchy.core.messages import Message, calls_of, text_of
 from scratchy.core.text import reveal
-from scratchy.interchange.transcript import Blob, Written, entries, fields, text
+from scratchy.interchange.transcript import Blob, Written, entries, fields, readable, text
 
 _WHO = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
@@ -41,7 +41,7 @@ def dump(session: Written) -> Iterator[str]:
         yield _article(message)
     if session.blobs:
         yield "<h2>Kept beside the messages</h2>\n"
-    for blob_id, blob in session.blobs.items():
+    for blob_id, blob in readable(session.blobs):
         yield _blob(blob_id, blob)
     yield "</body>\n</html>\n"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scratchy.interchange import json_list
-from scratchy.interchange.transcript import Blob, Transcript, Written, entries, fields, messages_of, text
+from scratchy.interchange.transcript import Blob, Transcript, Written, entries, fields, messages_of, readable, text
 
 _KNOWN = ("session_id", "version", "title", "created_at", "metadata", "updated_at", "messages", "blobs")
 
@@ -25,7 +25,7 @@ def dump(session: Written) -> Iterator[str]:
     yield json.dumps(head, indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n"messages": '
     yield from json_list.dump(session)
     yield ',"blobs": {'
-    for at, (blob_id, blob) in enumerate(session.blobs.items()):
+    for at, (blob_id, blob) in enumerate(readable(session.blobs)):
         yield f"{',' if at else ''}\n  {json.dumps(blob_id)}: {json.dumps(_blob(blob), ensure_ascii=False)}"
     yield "}}\n"
 
@@ -49,13 +49,15 @@ def read(document: Mapping[str, Any]) -> Transcript:
     told.name(text(document.get("title")))
     told.metadata = dict(fields(document.get("metadata")))
     told.extra = {key: document[key] for key in document if key not in _KNOWN}
+    blobs: dict[str, Blob] = {}
     for blob_id, value in fields(document.get("blobs")).items():
         about = fields(value)
         data = _data(about)
         if data is None:
             told.notes.append("A blob could not be read; it was left out.")
         else:
-            told.blobs[blob_id] = Blob(data, text(about.get("tool")), text(about.get("type")) or "text")
+            blobs[blob_id] = Blob(data, text(about.get("tool")), text(about.get("type")) or "text")
+    told.blobs = blobs
     return told
 
 

@@ -45,7 +45,7 @@ class Transcript:
         self.title = ""
         self.metadata: dict[str, Any] = {}
         self.extra: dict[str, Any] = {}  # unknown header keys
-        self.blobs: dict[str, Blob] = {}
+        self.blobs: Mapping[str, Blob] = {}
         self.notes: list[str] = []
         self.left: dict[str, int] = {}
         self.skipped = 0
@@ -53,6 +53,15 @@ class Transcript:
     def name(self, title: str) -> None:
         """The title, as one line of a decent length."""
         self.title = " ".join(title.split())[:TITLE]
+
+
+def readable(blobs: Mapping[str, Blob]) -> Iterator[tuple[str, Blob]]:
+    """Each blob that can be read, one at a time; a damaged one is left out."""
+    for blob_id in blobs:
+        try:
+            yield blob_id, blobs[blob_id]
+        except LookupError:
+            continue
 
 
 def exported_header(header: Header, *, full: bool = False) -> Header:

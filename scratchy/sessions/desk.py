@@ -24,7 +24,7 @@ from scratchy.core.session import AgentSession, system_part
 from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.answering import Answering
 from scratchy.sessions.conversation import Conversation, Engine
-from scratchy.sessions.exchange import Exported, Imported
+from scratchy.sessions.exchange import Exported, Imported, import_session
 from scratchy.sessions.exporting import export_conversation
 from scratchy.sessions.looking import Look
 from scratchy.sessions.manager import SessionManager
@@ -236,7 +236,7 @@ class Desk:
 
     async def import_(self, path: Path) -> Imported:
         """The sessions of a file; the one of a file with one becomes current. Raises: FormatError, OSError."""
-        imported = await asyncio.to_thread(self.manager.import_session, path)
+        imported = await asyncio.to_thread(import_session, self.manager.store, path, pad=self.scratchpad)
         if len(imported.session_ids) == 1:
             await self.resume(imported.session_id)
         return imported

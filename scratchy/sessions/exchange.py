@@ -19,6 +19,7 @@ from scratchy.sessions.times import utc_stamp
 if TYPE_CHECKING:
     from scratchy.scratchpad import Scratchpad
 
+_NAMED = 5  # ids that were changed are named, of more only the number is told
 _BATCH = 32_000_000  # characters; up to so many are stored in one step
 _NOT_HERE = ("machine", "endpoint", "folder", "project", "rewind", "formerly", "title_usage")
 """Header metadata that means another machine, another place or another trash."""
@@ -62,7 +63,9 @@ def export_session(
     return Exported(path, count, notes)
 
 
-def import_session(store: Store, path: Path, session_id: str | None = None) -> Imported:
+def import_session(
+    store: Store, path: Path, session_id: str | None = None, pad: "Scratchpad | None" = None
+) -> Imported:
     """Every conversation of a file as a new session; nothing that is stored is overwritten. `session_id`: for a file
     with one conversation; else, or where the file's own id is bad or taken, one is made and that is said.
 
@@ -77,22 +80,27 @@ def import_session(store: Store, path: Path, session_id: str | None = None) -> I
         more = _next(found)
         if more is not None:
             raise FormatError(f"'{path}' holds several conversations: import it without naming a session.")
-    pad = compose.open_scratchpad(store)
+    pad = pad or compose.open_scratchpad(store)
     ids: list[str] = []
     notes: list[str] = []
     left: dict[str, int] = {}
+    renamed: list[str] = []
     skipped = 0
     transcript = first
     while transcript is not None:
         incoming = _Incoming(store, pad, transcript, _stem(path))
         ids.append(incoming.take(session_id))
+        renamed += [incoming.renamed] if incoming.renamed else []
         notes += [note for note in incoming.notes if note not in notes]
         skipped += incoming.skipped
         left |= {what: left.get(what, 0) + count for what, count in transcript.left.items()}
         transcript = _next(found)
     if not ids:
         raise FormatError(f"'{path}' holds no conversation.")
-    return Imported(ids[-1], ids, skipped, [*notes, *(_left_out(what, count) for what, count in left.items())])
+    if len(renamed) > _NAMED:
+        renamed = [f"{len(renamed)} ids were taken or cannot be ids; others were made."]
+    notes = [*renamed, *notes, *(_left_out(what, count) for what, count in left.items())]
+    return Imported(ids[-1], ids, skipped, notes)
 
 
 def _left_out(what: str, count: int) -> str:
@@ -126,6 +134,7 @@ class _Incoming:
         self._bad = 0
         self._stripped = 0
         self._blobs: set[str] = set()
+        self.renamed = ""
         self.notes: list[str] = []
 
     @property
@@ -149,6 +158,11 @@ class _Incoming:
                 writer.append(batch)
             if self._from.title and self._from.title != writer.header.title:
                 writer.edit(title=self._from.title)
+        except BaseException:  # half of a session is none; the file still has the whole
+            writer.close()
+            with suppress(OSError, SessionError):
+                self._store.delete(writer.session_id)
+            raise
         finally:
             writer.close()
         if self._stripped:
@@ -214,7 +228,7 @@ class _Incoming:
                 writer = _new(self._store, header(session_id))
                 if writer is not None:
                     if session_id != wanted:
-                        self.notes.append(f"'{wanted}' is taken or cannot be an id; it was imported as '{session_id}'.")
+                        self.renamed = f"'{wanted}' is taken or cannot be an id; it was imported as '{session_id}'."
                     return writer
         raise SessionError(wanted, f"No free id was found for '{wanted}'.")
 

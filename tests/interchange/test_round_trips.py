@@ -236,3 +236,35 @@ def test_a_compaction_comes_along_with_its_blob_only(sm, tmp_path):
     os.rename(tmp_path / "x.blobs", tmp_path / "lost")
     there = other.import_session(tmp_path / "x.toon").session_id
     assert other.store.header(there)[0].metadata == {}
+
+
+def test_a_long_session_that_is_damaged_at_its_end_is_not_half_there(sm, tmp_path):
+    other = SessionManager(tmp_path / "other")
+    other.save_session(
+        "long", [{"role": "user", "content": "x" * 2_000_000}] * 20 + [{"role": "user", "content": "Hi"}]
+    )
+    path = next((tmp_path / "other").glob("*_chat.toon"))
+    path.write_bytes(path.read_bytes().replace(b"content: Hi", b'content: "Hi'))
+    with pytest.raises(FormatError, match="cannot be imported"):
+        sm.import_session(path)
+    assert sm.list_sessions() == []
+
+
+def test_a_damaged_blob_stays_behind_and_that_is_said(sm, tmp_path):
+    entry = store_whole(sm)
+    (tmp_path / "sessions" / ".blobs" / entry).write_bytes(b"something else")
+    for name in ("x.toon", "x.html", "full.json"):
+        exported = sm.export_session("one", tmp_path / name, full=name.startswith("full"))
+        assert any("damaged" in note for note in exported.notes)
+    assert sm.load_session(sm.import_session(tmp_path / "full.json").session_id)
+
+
+def test_many_that_are_taken_are_told_in_one_sentence(sm, tmp_path):
+    conversations = [
+        {"title": f"T{n}", "current_node": "a", "mapping": {"a": {"id": "a", "message": {
+            "author": {"role": "user"}, "content": {"parts": [f"Hi {n}"]}}}}, "id": "same"}
+        for n in range(12)
+    ]  # fmt: skip
+    (tmp_path / "conversations.json").write_text(json.dumps(conversations))
+    imported = sm.import_session(tmp_path / "conversations.json")
+    assert len(set(imported.session_ids)) == 12 and imported.notes[0].startswith("11 ids were taken")
