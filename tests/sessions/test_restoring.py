@@ -23,6 +23,8 @@ from scratchy.core.session import INTERRUPTED, result
 from scratchy.scratchpad import Scratchpad, content_id
 from scratchy.sessions.restoring import Plan, apply, net_changes, plan
 
+NOBODY = 65534
+
 
 class Bench:
     """A working folder, the tools over it, and the messages that their calls left."""
@@ -328,6 +330,40 @@ def test_a_deleted_folder_comes_back_with_modes_and_bytes(bench: Bench):
     assert tree(bench.work) == {}
 
 
+def test_a_file_that_was_deleted_and_made_anew_gets_its_permissions_back(bench: Bench):
+    path = bench.work / "run"
+    path.write_text("the same")
+    path.chmod(0o755)
+    bench.call("delete_file", file_path="run")
+    bench.write("run", "the same")
+    assert not path.stat().st_mode & 0o111
+    (file,) = bench.plan().ready
+    assert "become 755" in file.diff
+    bench.restore()
+    assert path.stat().st_mode & 0o777 == 0o755 and bench.plan().files == []
+
+
+def test_what_others_made_of_a_file_that_was_as_before_is_where_it_goes_back_to(bench: Bench):
+    bench.write("a", "one")
+    bench.call("delete_file", file_path="a")
+    (bench.work / "a").write_text("person")
+    bench.write("a", "two")
+    bench.restore()
+    assert (bench.work / "a").read_text() == "person"
+
+
+def test_a_file_keeps_its_owner(bench: Bench):
+    path = bench.work / "a"
+    path.write_text("then")
+    if not os.geteuid():  # only root can make it somebody else's
+        os.chown(path, NOBODY, NOBODY)
+    owner = path.stat()[4:6]
+    bench.write("a", "agent")
+    assert path.stat()[4:6] == owner
+    bench.restore()
+    assert path.stat()[4:6] == owner and path.read_text() == "then"
+
+
 def test_the_diff_leads_from_today_to_then(bench: Bench):
     (bench.work / "a").write_text("one\ntwo\n")
     bench.call("edit_file", file_path="a", old_text="two", new_text="three")
@@ -362,7 +398,6 @@ def test_commands_and_what_is_not_known_are_counted(bench: Bench):
 
 # -- when the disk refuses
 
-NOBODY = 65534
 RESTORE = """
 import json, os, sys
 import scratchy.tools.putback  # before another user may not read it

@@ -191,6 +191,42 @@ for name, more in (("edit_file", {"old_text": "a", "new_text": "b"}), ("delete_f
     assert (work / "a").read_text() == "a" + "x" * 5000
 
 
+FAILING = """
+import errno, os, sys
+sys.path[:0] = [sys.argv[3]]
+from pathlib import Path
+from toolbench import make_tools, run
+from scratchy.scratchpad import Scratchpad
+work = Path(sys.argv[1])
+left = [2]
+def fail(event, arguments):
+    if event == "open" and str(arguments[0]) == str(work) or event == "os.remove" and not left[0]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(arguments[0]))
+    left[0] -= event == "os.remove"
+tools = make_tools(work, Scratchpad(sys.argv[2]))
+sys.addaudithook(fail)
+for result in (run(tools, "edit_file", file_path="a", old_text="old", new_text="new"),
+               run(tools, "delete_file", file_path="d", recursive=True)):
+    print(result.is_error, len(result.files), result.output)
+"""
+
+
+def test_what_was_done_is_told_where_the_rest_failed(work: Path, tmp_path: Path):
+    """The name of a written file cannot be synced; of five files only two can be deleted."""
+    here = Path(__file__)
+    (work / "a").write_text("old")
+    (work / "d").mkdir()
+    for number in range(5):
+        (work / "d" / str(number)).write_text(f"file {number}")
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING, str(work), str(tmp_path / "blobs"), str(here.parent)],
+        env=os.environ | {"PYTHONPATH": str(here.parents[2])}, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    edited, deleted = done.stdout.splitlines()
+    assert edited.startswith("False 1 Edited") and "power cut" in edited and (work / "a").read_text() == "new"
+    assert deleted.startswith("True 2 Deleted only a part of") and len(list((work / "d").iterdir())) == 3
+
+
 KILLED = """
 import os, sys
 sys.path[:0] = [sys.argv[2]]
