@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from scratchy import compose
 from scratchy.config import Config, machine_id, user_dir
-from scratchy.core.errors import ConfigError, SessionCorruptedError, SessionLockedError
+from scratchy.core.errors import ConfigError, SessionCorruptedError, SessionLockedError, SessionNotFoundError
 from scratchy.sessions.opening import Opened, made_id, open_session
 from scratchy.sessions.project import last_of, working_folder
 from scratchy.terminal.boot import Boot
@@ -65,7 +65,7 @@ class Start:
         if self.fork is not None:
             return self._forked(self.fork), said
         if self.resume is not None:
-            return open_session(self.store, self.resume, create=False), said
+            return self._resumed(self.resume), said
         if self.session is not None:
             return open_session(self.store, self.session), said
         wanted, moved = made_id(self.store) if once or self.proceed else DEFAULT, ""
@@ -84,6 +84,14 @@ class Start:
                 raise
             said.append(f"{_sentence(error)} A new session is used instead.")
             return open_session(self.store, made_id(self.store)), said
+
+    def _resumed(self, session_id: str) -> Opened:
+        try:
+            return open_session(self.store, session_id, create=False)
+        except SessionNotFoundError as error:
+            near_ones = import_module("scratchy.sessions.finding").near_ones
+            near = near_ones(session_id, self.store.list(), "`scratchy --resume={}`")
+            raise SessionNotFoundError(session_id, f"{error} {near}".strip()) from None
 
     def _forked(self, source: str) -> Opened:
         """Opens a copy; what it is a copy of is only read, whoever holds it. Beside an id --session names the copy."""

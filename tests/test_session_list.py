@@ -82,6 +82,13 @@ def test_hostile_titles_are_harmless_on_a_line_and_whole_in_json(home: Home) -> 
     assert listed(home)[0]["title"] == title
 
 
+def test_resuming_an_unknown_id_names_near_ones(home: Home) -> None:
+    done = home.run("-r", "alp", "--provider", "demo")
+    assert done.returncode == 1
+    assert "Session 'alp' not found. One begins so: 'alpha' (The parser); `scratchy --resume=alpha`" in done.stderr
+    assert "Did you mean 'beta'?" in home.run("-r", "betta", "-p", "Hi", "--provider", "demo").stderr
+
+
 def test_whoever_stops_reading_ends_it_quietly(home: Home) -> None:
     for number in range(400):
         path = home.sessions / f"s{number:03}_chat.toon"

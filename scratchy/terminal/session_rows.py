@@ -131,7 +131,7 @@ class SessionRows:
         folder = folder_of(header)
         rest += [shown(model_of(header)), *([] if self.finder.is_near(row) else [named(folder.rpartition("/")[2])])]
         passage = self._found.get(row.session_id)
-        rest.append(f"…{shown(passage)}…" if passage else words_of(look))
+        rest.append(f"…{shown(passage)}…" if passage else words_of(look, width // 5))
         told = " · ".join(part for part in rest if part)
         return f"{fit(name, width * 3 // 10)}  {short_age(when):>6}  {row.count:>5}  {told}"
 
@@ -151,7 +151,7 @@ class SessionRows:
             named(folder_of(header)),
             *(f"#{shown(tag)}" for tag in tags_in(header.metadata)),
         ]
-        return [" · ".join(facts), " · ".join(part for part in where if part) or "no folder", words_of(look)]
+        return [" · ".join(facts), " · ".join(part for part in where if part) or "no folder", words_of(look, 60)]
 
     def detail(self, row: SessionInfo) -> str:
         known = self._details.get(row.session_id)
@@ -248,9 +248,9 @@ def name_of(row: SessionInfo) -> str:
     return (shown(row.header.title or "") if row.header is not None else "") or named(row.session_id)
 
 
-def words_of(look: Look) -> str:
-    """`“first” … “last”`."""
-    first, last = shown(look.first), shown(look.last)
+def words_of(look: Look, most: int) -> str:
+    """`“first” … “last”`, the first in `most` cells."""
+    first, last = clip(shown(look.first), most), shown(look.last)
     if not first or not last:
         return f"“{first or last}”" if first or last else ""
     return f"“{first}” … “{last}”"
