@@ -54,9 +54,7 @@ class Index:
     def __init__(self, store: FileStore) -> None:
         self.path = os.path.join(store.folder, INDEX)
         self._place = Place(store.folder, Disk(), lambda: datetime.now(UTC))
-        self._scan = Scan(
-            FileStore(store.folder)
-        )  # not `store` itself: who keeps an index by its store lets go of both
+        self._scan = Scan(FileStore(store.folder))  # not `store`: who keeps an index by its store lets go of both
         self._locked_since: float | None = None
         self._known: tuple[int, dict[str, Known]] = (0, {})
 

@@ -33,6 +33,7 @@ CREATE INDEX by_name ON sessions(name) WHERE live;
 CREATE TABLE messages(
     row INTEGER PRIMARY KEY, session INTEGER NOT NULL, number INTEGER NOT NULL,
     start INTEGER NOT NULL, size INTEGER NOT NULL, checked INTEGER NOT NULL);
+CREATE INDEX by_number ON messages(session, number);
 CREATE VIRTUAL TABLE words USING fts5(
     text, content='', columnsize=0, tokenize="unicode61 remove_diacritics 0 categories 'L* N* Co Mn Mc'");
 """

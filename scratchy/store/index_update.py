@@ -115,7 +115,7 @@ class CatchUp:
     # -- one session
 
     def _discover(self, name: str, stat: Stat) -> Known:
-        """A new row for a file, from its header alone; one that cannot be read is done with until it changes."""
+        """A new row for a file, from its header alone; one that is no session is done with until it changes."""
         path = self._place.path(name)
         session_id = session_of(name)
         try:
@@ -123,17 +123,21 @@ class CatchUp:
             session_id = header.session_id or session_id
             if self._place.find(session_id) != path:
                 raise SessionError(session_id, "its header names another session")
-        except (SessionError, OSError, ValueError):
+        except (SessionError, PermissionError, ValueError):
             return self._add(Known(0, name, session_id, "", "", *stat[:3], 0, 0, 0))
+        except OSError:  # it may go better next time
+            return self._add(Known(0, name, session_id, "", "", 0, 0, 0, 0, 0, 0))
         return self._add(Known(0, name, session_id, fold(header.title or ""), header.updated_at, 0, 0, 0, 0, 0, 0))
 
     def _index(self, known: Known, stat: Stat) -> bool:
         """Whether all of it is indexed now."""
         try:
             source = Source(self._place, self._place.path(known.name), known.id)
-        except (SessionError, OSError, ValueError):
+        except (SessionError, PermissionError, ValueError):
             self._retire(known)
             self._add(known._replace(title="", inode=stat.inode, size=stat.size, changed=stat.changed, count=0, end=0))
+            return True
+        except OSError:
             return True
         try:
             if source.header.session_id not in ("", known.id):
@@ -191,8 +195,9 @@ class CatchUp:
             return False
         if trust and known.end > _BIG:
             rows = self._database.execute(
-                "SELECT start, size, checked FROM messages WHERE session = ? ORDER BY row DESC LIMIT 1", (known.key,)
-            ).fetchall() if known.count else []  # fmt: skip
+                "SELECT start, size, checked FROM messages WHERE session = ? AND number = ?",
+                (known.key, known.count - 1),
+            )
             return all(source.check_of(start, size) == check for start, size, check in rows)
         return source.check_of(0, known.end) == known.checked
 

@@ -462,3 +462,23 @@ def test_who_stands_still_in_the_middle_of_it_does_not_keep_it(store, index):
         holder.communicate("")
     assert holder.returncode == 0
     assert search(index, "word") == [("b", 0), ("a", 0)] and rows(index) == 2
+
+
+def test_a_session_of_megabytes_grows_is_cut_and_changes_in_the_middle(store, index):
+    filler = "filler " * 130_000
+    save(store, "big", *(f"word{number} {filler}" for number in range(6)))
+    assert search(index, "word5") == [("big", 5)]
+    for number in (6, 7):
+        writer = store.open("big")
+        writer.append([{"role": "user", "content": f"word{number} short"}])
+        writer.close()
+        assert search(index, f"word{number}") == [("big", number)]
+    assert rows(index) == 8
+    writer = store.open("big")
+    writer.cut(3)
+    messages = writer.load()
+    assert search(index, "word2") == [("big", 2)] and search(index, "word3") == [] and rows(index) == 8
+    messages[1]["content"] = messages[1]["content"].replace("word1", "wordX")
+    writer.replace(messages, "replaced")
+    writer.close()
+    assert search(index, "word1") == [] and search(index, "wordx") == [("big", 1)]
