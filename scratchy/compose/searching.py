@@ -17,6 +17,7 @@ def open_index(store: "Store") -> "Index | Scan":
     from scratchy.store.files import FileStore
     from scratchy.store.scan import Scan
 
+    store = getattr(store, "inner", store)  # what stands around it, as live transcripts do, changes nothing here
     if not isinstance(store, FileStore):
         return Scan(store)
     from scratchy.store.index import Index

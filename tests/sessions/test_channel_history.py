@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sessionbench import SYSTEM, answer, calling, converse, take, user
 
-from scratchy import Agent, ScriptedProvider, SessionManager, resolve_session_id
+from scratchy import Agent, ScriptedProvider, SessionManager, compose, resolve_session_id
 from scratchy.store.disk import Disk
 from scratchy.store.files import FileStore
 
@@ -202,6 +202,11 @@ def test_it_follows_its_session(tmp_path):
     assert not sm.transcript_path("t").exists()
     sm.restore("t")
     assert len(lines(sm.transcript_path("t"))) == 2
+
+
+def test_the_index_is_the_same_one(tmp_path):
+    sm, plain = SessionManager(tmp_path, transcript=True), SessionManager(tmp_path)
+    assert compose.open_index(sm.store) is compose.open_index(plain.store)
 
 
 def test_two_managers_of_one_folder_see_the_same(tmp_path):
