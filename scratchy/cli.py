@@ -329,7 +329,8 @@ def doctor(
     from scratchy import config
     from scratchy.shell import doctor as checks
 
-    named = sessions_dir or (context.obj or {}).get("sessions_dir")
+    flags: dict[str, Any] = context.obj or {}
+    named: str | None = sessions_dir or flags.get("sessions_dir")
     try:
         folder, wrong = config.load({"sessions_dir": named}, folder=here()).sessions_dir, ""
     except ConfigError as error:  # which is a finding, too

@@ -67,6 +67,13 @@ class ScriptedProvider:
             raise ConfigError(f"The file of answers {str(path)!r} is not JSON: {error}.") from error
         if not isinstance(replies, list) or not all(isinstance(one, str | dict) for one in cast("list[Any]", replies)):
             raise ConfigError(f"The file of answers {str(path)!r} must hold a JSON list of texts and messages.")
+        for number, one in enumerate(cast("list[Any]", replies), 1):
+            if isinstance(one, dict) and not (text_of(cast("Message", one)) or calls_of(cast("Message", one))):
+                raise ConfigError(
+                    f"Answer {number} in {str(path)!r} has neither a text nor a well-formed tool call: "
+                    '{"content": "…"} or {"tool_calls": [{"id": "1", "type": "function", "function": '
+                    '{"name": "list_files", "arguments": "{}"}}]}.'
+                )
         return cls(cast("list[Scripted]", replies), model=str(path))
 
     async def models(self) -> list[ModelInfo]:

@@ -67,7 +67,7 @@ def test_a_script_from_a_file(tmp_path: Path) -> None:
     path.write_text(json.dumps(["One", {"content": "Two", "stop_reason": "length"}]))
     provider = ScriptedProvider.from_file(path)
     assert [ask(provider)["stop_reason"] for _ in range(2)] == ["stop", "length"]
-    for text in ("{}", "[1]", "[", ""):
+    for text in ("{}", "[1]", "[", "", '[{"foo": 1}]', '[{"tool_calls": [{"name": "x"}]}]'):
         path.write_text(text)
         with pytest.raises(ConfigError, match=r"answers\.json"):
             ScriptedProvider.from_file(path)
