@@ -12,6 +12,7 @@ def with_something_unsaved(terminal: Terminal) -> None:
     terminal.ready()
     terminal.send("unsaved\r")
     terminal.wait_for("not saved: no space")
+    terminal.wait_for(lambda: "Esc to interrupt" not in terminal.text())  # in a turn Ctrl-D only says so
     terminal.wait_for(lambda: terminal.line() == "[default] You:")
 
 
