@@ -26,6 +26,7 @@ from scratchy.terminal.screen import Screen
 
 _AHEAD = 0.05
 """Seconds after the first paint in which a line feed is an Enter: it was typed when the terminal was still cooked."""
+_TWICE = 1.0  # seconds within which a second Esc lists the turns
 
 
 class Actions(NamedTuple):
@@ -97,6 +98,15 @@ def _bind_interrupting(screen: Screen, actions: Actions) -> None:
     @screen.keys.add("escape", filter=typing & ~is_searching & stops & ~asking)
     def _(event: KeyPressEvent) -> None:
         actions.interrupt()
+
+    empty, pressed = Condition(lambda: not screen.buffer.text), [-_TWICE]
+
+    @screen.keys.add("escape", filter=typing & empty & ~is_searching & ~stops & ~asking)
+    def _(event: KeyPressEvent) -> None:
+        before, pressed[0] = pressed[0], time.monotonic()
+        if pressed[0] - before < _TWICE:
+            pressed[0] = -_TWICE
+            actions.send("/rewind")
 
     @screen.keys.add("c-c", filter=~is_searching)
     @screen.keys.add("<sigint>")

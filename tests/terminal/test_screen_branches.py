@@ -78,6 +78,29 @@ def test_leaving_the_list_changes_nothing(home: Home) -> None:
         assert home.said() == ["first line"] and home.store.trash() == []
 
 
+def test_escape_twice_on_an_empty_line_lists_the_turns(home: Home) -> None:
+    with home.open() as terminal:
+        standing(terminal)
+        say(home, terminal, "first line")
+        terminal.send("typed")
+        standing(terminal, text="typed")
+        terminal.send("\x1b\x1b")
+        terminal.send("\x7f" * 5)
+        standing(terminal)
+        assert "Go back" not in terminal.text()
+        run(terminal, "/redo", "nothing to redo")  # now the turn is over
+        for _ in range(4):  # a machine that stands still for a second parts the two
+            terminal.send("\x1b")
+            terminal.read(0.2)
+            terminal.send("\x1b")
+            terminal.read(3)
+            if "1 first line" in terminal.text():
+                break
+        terminal.send("\r")
+        terminal.wait_for("Went back to before 'first line'")
+        assert home.said() == []
+
+
 def test_undo_takes_back_a_rewind_a_clear_and_a_rename(home: Home) -> None:
     with home.open() as terminal:
         standing(terminal)
