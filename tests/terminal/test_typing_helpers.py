@@ -93,6 +93,30 @@ def test_completion_of_commands_and_what_they_take() -> None:
     assert complete("/rename a") == complete("hello /re") == complete("") == []
 
 
+def test_sessions_are_listed_once_while_somebody_types_and_offered_in_bounds() -> None:
+    listed: list[int] = []
+
+    def sessions() -> list[str]:
+        listed.append(1)
+        return [f"s{number:05}" for number in range(10_000)]
+
+    async def models() -> list[str]:
+        return []
+
+    completer = CommandCompleter(list, sessions, models)
+
+    async def ask(line: str) -> list[str]:
+        document = Document(line, len(line))
+        return [found.text async for found in completer.get_completions_async(document, CompleteEvent())]
+
+    async def type_on() -> None:
+        assert len(await ask("/resume s")) == 200
+        assert await ask("/resume s0999") == [f"s0999{digit}" for digit in range(10)]
+        assert await ask("/delete s01234") == ["s01234"] and listed == [1]
+
+    asyncio.run(type_on())
+
+
 def test_a_tool_line_is_one_line_whatever_its_summary_holds() -> None:
     line = tool_line("run\x1b[2J", "make\n\x1b]0;x\x07all", True, tool_end(True, True, 61_000))
     assert line.count("\n") == 1
