@@ -236,7 +236,10 @@ class Desk:
 
     async def import_(self, path: Path) -> Imported:
         """The sessions of a file; the one of a file with one becomes current. Raises: FormatError, OSError."""
-        imported = await asyncio.to_thread(import_session, self.manager.store, path, pad=self.scratchpad)
+        reserved = {self.conversation.session_id, *self._empty}
+        imported = await asyncio.to_thread(
+            lambda: import_session(self.manager.store, path, pad=self.scratchpad, reserved=reserved)
+        )
         if len(imported.session_ids) == 1:
             await self.resume(imported.session_id)
         return imported

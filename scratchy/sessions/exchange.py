@@ -3,7 +3,7 @@
 Not here: the formats and the files (compose, interchange); the words for the person (commands, shell).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -64,10 +64,16 @@ def export_session(
 
 
 def import_session(
-    store: Store, path: Path, session_id: str | None = None, pad: "Scratchpad | None" = None
+    store: Store,
+    path: Path,
+    session_id: str | None = None,
+    *,
+    pad: "Scratchpad | None" = None,
+    reserved: Collection[str] = (),
 ) -> Imported:
     """Every conversation of a file as a new session; nothing that is stored is overwritten. `session_id`: for a file
-    with one conversation; else, or where the file's own id is bad or taken, one is made and that is said.
+    with one conversation; else, or where the file's own id is bad or taken, one is made and that is said. `reserved`:
+    ids of sessions that are open and not stored yet; `pad`: where blobs go, if not to the usual place.
 
     Raises: FormatError, SessionExistsError (a named id is taken), ValueError (a named id is bad), OSError. What was
     imported before an error stays.
@@ -88,7 +94,7 @@ def import_session(
     skipped = 0
     transcript = first
     while transcript is not None:
-        incoming = _Incoming(store, pad, transcript, _stem(path))
+        incoming = _Incoming(store, pad, transcript, _stem(path), reserved)
         ids.append(incoming.take(session_id))
         renamed += [incoming.renamed] if incoming.renamed else []
         notes += [note for note in incoming.notes if note not in notes]
@@ -126,11 +132,12 @@ def _taken(session_id: str) -> SessionExistsError:
 class _Incoming:
     """One transcript on its way into the store."""
 
-    def __init__(self, store: Store, pad: "Scratchpad", transcript: Any, stem: str) -> None:
+    def __init__(self, store: Store, pad: "Scratchpad", transcript: Any, stem: str, reserved: Collection[str]) -> None:
         self._store = store
         self._pad = pad
         self._from = transcript
         self._stem = stem
+        self._reserved = reserved
         self._bad = 0
         self._stripped = 0
         self._blobs: set[str] = set()
@@ -224,6 +231,8 @@ class _Incoming:
             return writer
         wanted = self._from.session_id or self._stem
         for session_id in self._candidates(wanted):
+            if session_id in self._reserved:
+                continue
             with suppress(ValueError):
                 writer = _new(self._store, header(session_id))
                 if writer is not None:

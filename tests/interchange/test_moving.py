@@ -123,6 +123,16 @@ def test_a_live_transcript_of_the_program(home):
     assert refused.returncode == 2 and "SCRATCHY_TRANSCRIPT is 'maybe'" in refused.stderr
 
 
+def test_an_import_never_becomes_the_session_that_is_open_and_empty(home):
+    home.save("default", *HI)
+    home.run("session", "export", "default", "x.toon")
+    home.run("session", "delete", "default")
+    done = home.run(*home.script("Yes"), stdin="/import x.toon\nMore\n/resume default\nNew\n")
+    assert "it was imported as 'default-2'" in done.stdout
+    assert [message["content"] for message in home.load("default-2")] == ["Hi", "Hello", "More", "Yes"]
+    assert [message["content"] for message in home.load("default")][1:2] == ["New"]
+
+
 # -- a terminal
 
 
