@@ -27,7 +27,7 @@ def read(document: Any) -> Iterator[Transcript]:
 
 def _transcript(conversation: Mapping[str, Any]) -> Transcript:
     known = text(conversation.get("conversation_id")) or text(conversation.get("id"))
-    told = Transcript(session_id=f"chatgpt-{known[:8]}", created_at=utc(conversation.get("create_time")))
+    told = Transcript(session_id=f"chatgpt-{known[-8:]}", created_at=utc(conversation.get("create_time")))
     told.name(text(conversation.get("title")))
     nodes = fields(conversation["mapping"])
     way = _way(nodes, text(conversation.get("current_node")))

@@ -139,8 +139,8 @@ def test_llm(sm, version, fragment):
 
 def test_chatgpt(sm):
     imported = sm.import_session(real("chatgpt-by-hand"))
-    assert imported.session_ids == ["chatgpt-6740a1b2", "chatgpt-6740a1b2-2"]  # the ids begin alike
-    assert [bare(message) for message in sm.load_session("chatgpt-6740a1b2")] == [
+    assert imported.session_ids == ["chatgpt-efabcdef", "chatgpt-56789abc"]
+    assert [bare(message) for message in sm.load_session("chatgpt-efabcdef")] == [
         {"role": "user", "content": "My name is Hao. 你好 👋"},
         {"role": "assistant", "content": "Hello Hao!"},
         {"role": "user", "content": "What is my name?"},
@@ -148,7 +148,7 @@ def test_chatgpt(sm):
         {"role": "assistant", "content": "[python]\nHao"},
         {"role": "assistant", "content": "Your name is Hao."},
     ]
-    header = sm.store.header("chatgpt-6740a1b2")[0]
+    header = sm.store.header("chatgpt-efabcdef")[0]
     assert header.title == "Names" and header.created_at == "2024-11-21T14:40:00.000Z"
     assert "1 message of another branch left out." in imported.notes
     assert "1 part that is no text left out." in imported.notes
