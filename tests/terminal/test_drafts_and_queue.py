@@ -210,15 +210,16 @@ def test_a_draft_belongs_to_its_session(home: Home) -> None:
 
 
 def test_two_windows_keep_apart(home: Home) -> None:
-    with home.open() as first, home.open() as second:
+    with home.open() as first:
         standing(first)
         first.send("of the first")
         soon(lambda: home.draft()["draft"] == "of the first", first)
-        second.wait_for(lambda: second.line().startswith("[chat-"))
-        own = second.line().partition("]")[0].removeprefix("[")
-        second.send("of the second")
-        soon(lambda: home.draft(own)["draft"] == "of the second", second)
-        kill(second)
+        with home.open() as second:
+            second.wait_for(lambda: second.line().startswith("[chat-"))
+            own = second.line().partition("]")[0].removeprefix("[")
+            second.send("of the second")
+            soon(lambda: home.draft(own)["draft"] == "of the second", second)
+            kill(second)
         kill(first)
     assert home.draft()["draft"] == "of the first"
 
