@@ -151,11 +151,13 @@ class Index:
         self._known = (0, {})
         database.execute("BEGIN IMMEDIATE")
         try:
-            database.execute("UPDATE edition SET number = number + 1")
-            work = CatchUp(self._place, database, lambda: time.monotonic() > deadline or cancelled())
-            waiting = work.run(files, known)
+            work = CatchUp(self._place, database, known, lambda: time.monotonic() > deadline or cancelled())
+            waiting = work.run(files)
             wasteful = not waiting and work.wasteful
+            database.execute("UPDATE edition SET number = number + 1")
+            edition = int(database.execute("SELECT number FROM edition").fetchone()[0])
             database.execute("COMMIT")
+            self._known = (edition, work.known)
         finally:
             if database.in_transaction:
                 database.execute("ROLLBACK")

@@ -6,6 +6,7 @@ database.
 
 import os
 import sqlite3
+import stat
 import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -37,24 +38,24 @@ class Stat(NamedTuple):
 
 def files_in(folder: str) -> dict[str, Stat]:
     """The regular files that may be sessions, by name. Raises OSError; a missing folder is empty."""
+    found: dict[str, Stat] = {}
     try:
-        with os.scandir(folder) as entries:
-            return {
-                entry.name: _stat(entry.stat(follow_symlinks=False))
-                for entry in entries
-                if entry.name.endswith(SUFFIX) and _may_be_one(entry)
-            }
+        entries = os.scandir(folder)
     except FileNotFoundError:
-        return {}
-
-
-def _may_be_one(entry: os.DirEntry[str]) -> bool:
-    return entry.name[0] != "." and entry.name.isascii() and entry.is_file(follow_symlinks=False)
-
-
-def _stat(there: os.stat_result) -> Stat:
-    changed = (there.st_mtime_ns + there.st_ctime_ns) & _SIGN
-    return Stat(there.st_ino & _SIGN, there.st_size, changed, there.st_mtime)
+        return found
+    with entries:
+        for entry in entries:
+            name = entry.name
+            if not name.endswith(SUFFIX) or name[0] == "." or not name.isascii():
+                continue
+            try:
+                there = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # deleted just now
+                continue
+            if stat.S_ISREG(there.st_mode):
+                changed = (there.st_mtime_ns + there.st_ctime_ns) & _SIGN
+                found[name] = Stat(there.st_ino & _SIGN, there.st_size, changed, there.st_mtime)
+    return found
 
 
 def session_of(name: str) -> str:
@@ -71,30 +72,35 @@ def changed_files(files: Mapping[str, Stat], known: Mapping[str, Known]) -> list
     """The names of files that are not as the index knows them."""
     return [
         name
-        for name, stat in files.items()
-        if (row := known.get(name)) is None or (row.inode, row.size, row.changed) != stat[:3]
+        for name, there in files.items()
+        if (row := known.get(name)) is None or row[5:8] != there[:3]  # inode, size, changed
     ]
 
 
 class CatchUp:
-    """`stop` is asked between pieces of work. Raises what SQLite raises; a file that cannot be read is no error."""
+    """`known` is kept true to the database; `stop` is asked between pieces of work. Raises what SQLite raises; a file
+    that cannot be read is no error."""
 
-    def __init__(self, place: Place, database: sqlite3.Connection, stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, place: Place, database: sqlite3.Connection, known: dict[str, Known], stop: Callable[[], bool]
+    ) -> None:
+        self.known = known
         self._place = place
         self._database = database
         self._stop = stop
         self._next_row: int = database.execute("SELECT ifnull(max(row), 0) + 1 FROM messages").fetchone()[0]
         self._retired = False
 
-    def run(self, files: Mapping[str, Stat], known: dict[str, Known]) -> list[str]:
-        """The names that wait for the next time, newest activity last. `known` is brought up to date in part."""
+    def run(self, files: Mapping[str, Stat]) -> list[str]:
+        """The names that wait for the next time, newest activity last."""
+        known = self.known
         for name in known.keys() - files.keys():
-            self._retire(known.pop(name))
+            self._retire(known[name])
         waiting = changed_files(files, known)
         for at, name in enumerate([name for name in waiting if name not in known]):
             if at % 16 == 0 and at and self._stop():
                 return waiting
-            known[name] = self._discover(name, files[name])
+            self._discover(name, files[name])
         waiting = changed_files(files, known)  # without those that cannot be read
         waiting.sort(key=lambda name: known[name].updated if not known[name].count else time_text(files[name].written))
         for at, name in enumerate(waiting):
@@ -114,7 +120,7 @@ class CatchUp:
 
     # -- one session
 
-    def _discover(self, name: str, stat: Stat) -> Known:
+    def _discover(self, name: str, there: Stat) -> Known:
         """A new row for a file, from its header alone; one that is no session is done with until it changes."""
         path = self._place.path(name)
         session_id = session_of(name)
@@ -124,45 +130,47 @@ class CatchUp:
             if self._place.find(session_id) != path:
                 raise SessionError(session_id, "its header names another session")
         except (SessionError, PermissionError, ValueError):
-            return self._add(Known(0, name, session_id, "", "", *stat[:3], 0, 0, 0))
+            return self._add(Known(0, name, session_id, "", "", *there[:3], 0, 0, 0))
         except OSError:  # it may go better next time
             return self._add(Known(0, name, session_id, "", "", 0, 0, 0, 0, 0, 0))
         return self._add(Known(0, name, session_id, fold(header.title or ""), header.updated_at, 0, 0, 0, 0, 0, 0))
 
-    def _index(self, known: Known, stat: Stat) -> bool:
+    def _index(self, known: Known, there: Stat) -> bool:
         """Whether all of it is indexed now."""
         try:
             source = Source(self._place, self._place.path(known.name), known.id)
         except (SessionError, PermissionError, ValueError):
             self._retire(known)
-            self._add(known._replace(title="", inode=stat.inode, size=stat.size, changed=stat.changed, count=0, end=0))
+            self._add(
+                known._replace(title="", inode=there.inode, size=there.size, changed=there.changed, count=0, end=0)
+            )
             return True
         except OSError:
             return True
         try:
             if source.header.session_id not in ("", known.id):
                 self._retire(known)
-                known = self._discover(known.name, stat)
+                known = self._discover(known.name, there)
                 if known.inode:
                     return True
-            known = self._kept(known, source, stat)
+            known = self._kept(known, source, there)
             title, updated = fold(source.header.title or ""), source.header.updated_at
             known, whole = self._add_messages(known._replace(title=title, updated=updated), source)
             if whole:
-                known = known._replace(inode=stat.inode, size=stat.size, changed=stat.changed)
-                if source.body + known.end < stat.size and time.time() - stat.written < _FRESH:
+                known = known._replace(inode=there.inode, size=there.size, changed=there.changed)
+                if source.body + known.end < there.size and time.time() - there.written < _FRESH:
                     known = known._replace(changed=0)  # an append may be half done: look again next time
             self._save(known)
             return whole
         finally:
             source.close()
 
-    def _kept(self, known: Known, source: Source, stat: Stat) -> Known:
+    def _kept(self, known: Known, source: Source, there: Stat) -> Known:
         """The row that goes on: this one, cut to what is still the same; one of a session that had this content; or a
         new one."""
         if known.count:
             known, was = self._cut(known, source), known
-            if known.count and self._same(known, source, trust=known.count == was.count and stat.inode == was.inode):
+            if known.count and self._same(known, source, trust=known.count == was.count and there.inode == was.inode):
                 return known
             self._retire(was)
             known = self._add(was._replace(inode=0, size=0, changed=0, count=0, end=0, checked=0))
@@ -248,14 +256,18 @@ class CatchUp:
     def _add(self, known: Known) -> Known:
         values = (*known[1:5], 1, *known[5:])
         added = self._database.execute(f"INSERT INTO sessions VALUES(NULL, {', '.join('?' * len(values))})", values)
-        return known._replace(key=added.lastrowid or 0)
+        known = known._replace(key=added.lastrowid or 0)
+        self.known[known.name] = known
+        return known
 
     def _save(self, known: Known) -> None:
         pairs = ", ".join(f"{name} = ?" for name in Known._fields[1:])
         self._database.execute(f"UPDATE sessions SET {pairs} WHERE key = ?", (*known[1:], known.key))
+        self.known[known.name] = known
 
     def _retire(self, known: Known) -> None:
         self._retired = True
+        self.known.pop(known.name, None)
         self._database.execute("UPDATE sessions SET live = 0 WHERE key = ?", (known.key,))
 
 
