@@ -64,13 +64,21 @@ def export(path: Path | None, form: str, stored: Stored, pad: "Scratchpad", *, f
 
         sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
+        _check_whole(stored, blobs)
         return _lost(form, header, blobs, full, beside=False)
     beside = path.with_suffix(".blobs") if form == "toon" else None
     with _new_file(path, beside) as file:
         file.writelines(pieces)
+        _check_whole(stored, blobs)
         if beside is not None:
             blobs.copy_to(beside)
     return _lost(form, header, blobs, full, beside=True)
+
+
+def _check_whole(stored: Stored, blobs: "Kept") -> None:
+    """Raises: FormatError when the session was cut meanwhile: what was written is no whole one."""
+    if blobs.passed != stored.count:
+        raise FormatError(f"Session '{stored.header.session_id}' changed while it was exported. Export it again.")
 
 
 def _texts(form: str, session: "Written", full: bool) -> Iterator[bytes]:
@@ -92,12 +100,8 @@ def _toon(session: "Written", count: int) -> Iterator[bytes]:
         header = header._replace(updated_at=utc_text(utc_now()))
     yield encode_header(header, count)
     messages = iter(session.messages)
-    written = 0
     while batch := list(islice(messages, _BATCH)):
-        written += len(batch)
         yield encode_items(batch, strict=False)
-    if written != count:  # it was rewound meanwhile
-        raise FormatError(f"Session '{header.session_id}' changed while it was exported. Export it again.")
 
 
 class Kept(Mapping[str, Any]):
@@ -108,10 +112,12 @@ class Kept(Mapping[str, Any]):
         self.rows = {row["id"]: row for row in pad.list()}
         self.found: dict[str, None] = {}
         self.damaged: set[str] = set()
+        self.passed = 0  # messages
 
     def seen_in(self, messages: "Iterable[Message]") -> "Iterator[Message]":
         """The messages; entries whose ids occur in them are found."""
         for message in messages:
+            self.passed += 1
             if self.rows:
                 self.look(message)
             yield message

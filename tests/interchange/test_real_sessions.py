@@ -246,3 +246,66 @@ def test_a_database_of_somebody_else_is_refused(sm, tmp_path):
     database.close()
     with pytest.raises(FormatError, match="not llm's"):
         sm.import_session(path)
+
+
+def test_a_branched_pi_session_gives_the_way_to_its_last_entry(sm, tmp_path):
+    def entry(own: str, parent: str | None, text: str, role: str = "user") -> dict:
+        message = {"role": role, "content": [{"type": "text", "text": text}]}
+        return {"type": "message", "id": own, "parentId": parent, "timestamp": "2026-01-01", "message": message}
+
+    entries = [
+        {"type": "session", "version": 3, "id": "0123456789", "timestamp": "2026-01-01T00:00:00Z"},
+        entry("a", None, "Hi"),
+        entry("b", "a", "Left", "assistant"),
+        entry("c", "a", "Right", "assistant"),
+        {"type": "session_info", "id": "d", "parentId": "c", "name": "Two ways"},
+        entry("e", "d", "On"),
+        entry("f", "e", "Odd", "bashExecution"),
+    ]
+    (tmp_path / "x.jsonl").write_text("\n".join(json.dumps(one) for one in entries))
+    imported = sm.import_session(tmp_path / "x.jsonl")
+    assert [message["content"] for message in sm.load_session("pi-23456789")] == ["Hi", "Right", "On"]
+    assert imported.skipped == 1 and imported.notes == ["1 message of another branch left out."]
+    assert sm.list_sessions()[0]["title"] == "Two ways"
+
+
+def test_older_codex_sessions(sm, tmp_path):
+    items = [
+        {"id": "0199-abcdef01", "timestamp": "2025-05-01T00:00:00Z", "instructions": "…"},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "<environment_context>x"}]},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]},
+        {"type": "reasoning", "summary": [], "encrypted_content": "x"},
+        {"type": "function_call", "name": "shell", "arguments": '{"command":["ls"]}', "call_id": "c1"},
+        {"type": "local_shell_call", "id": "c2", "call_id": None, "action": {"type": "exec", "command": ["ls"]}},
+        {"type": "function_call_output", "call_id": "c1", "output": '{"output":"a.txt\\n","metadata":{"exit_code":0}}'},
+        {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "b.txt"}]},
+        {"record_type": "state"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Two files."}]},
+    ]
+    (tmp_path / "rollout.jsonl").write_text("\n".join(json.dumps(item) for item in items))
+    imported = sm.import_session(tmp_path / "rollout.jsonl")
+    messages = sm.load_session(imported.session_id)
+    assert imported.session_id == "codex-abcdef01"
+    assert [message["role"] for message in messages] == ["user", "assistant", "tool", "tool", "assistant"]
+    assert [one["function"]["name"] for one in messages[1]["tool_calls"]] == ["shell", "local_shell"]
+    assert [message["content"] for message in messages[2:]] == ["a.txt\n", "b.txt", "Two files."]
+    assert imported.notes == ["1 piece of reasoning left out.", "1 message of Codex itself left out."]
+
+
+def test_a_chatgpt_conversation_without_a_current_node_gives_its_newest_leaf(sm, tmp_path):
+    def node(own: str, parent: str | None, children: list[str], when: float) -> dict:
+        message = {"author": {"role": "user"}, "content": {"parts": [own]}, "create_time": when}
+        return {"id": own, "parent": parent, "children": children, "message": message}
+
+    mapping = {"a": node("a", None, ["b", "c"], 1), "b": node("b", "a", [], 3), "c": node("c", "a", [], 2)}
+    (tmp_path / "x").write_text(json.dumps({"mapping": mapping, "title": None}))
+    imported = sm.import_session(tmp_path / "x")
+    assert [message["content"] for message in sm.load_session(imported.session_id)] == ["a", "b"]
+
+
+def test_tables_that_compute_are_not_read(sm, tmp_path):
+    with sqlite3.connect(tmp_path / "logs.db") as database:
+        database.execute("create virtual table responses using fts5(id, conversation_id)")
+    database.close()
+    with pytest.raises(FormatError, match="not llm's"):
+        sm.import_session(tmp_path / "logs.db")

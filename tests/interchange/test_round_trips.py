@@ -8,7 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scratchy import FormatError, MemoryStore, Scratchpad, SessionExistsError, SessionManager, SessionNotFoundError
+from scratchy import (
+    FormatError,
+    MemoryStore,
+    Scratchpad,
+    SessionExistsError,
+    SessionManager,
+    SessionNotFoundError,
+    compose,
+)
 from scratchy.core.stored import Header
 
 TEXT = st.text(max_size=30) | st.sampled_from(
@@ -268,3 +276,13 @@ def test_many_that_are_taken_are_told_in_one_sentence(sm, tmp_path):
     (tmp_path / "conversations.json").write_text(json.dumps(conversations))
     imported = sm.import_session(tmp_path / "conversations.json")
     assert len(set(imported.session_ids)) == 12 and imported.notes[0].startswith("11 ids were taken")
+
+
+@pytest.mark.parametrize("form", compose.WRITTEN)
+def test_a_session_that_is_cut_while_it_is_exported_is_no_export(sm, tmp_path, form):
+    sm.save_session("one", [{"role": "user", "content": "Hi"}])
+    header, count = sm.store.header("one")
+    stored = compose.Stored(header, sm.store.items("one"), count + 1)
+    with pytest.raises(FormatError, match="Export it again"):
+        compose.export(tmp_path / "x", form, stored, compose.open_scratchpad(sm.store))
+    assert os.listdir(tmp_path) == ["sessions"]
