@@ -71,17 +71,15 @@ class Outcome:
 
 
 class Drafts:
-    """`draft=TEXT` and `queue=LINE/LINE` were left last time; what is to be kept goes into the file `kept`."""
+    """Nothing was left last time, nothing is kept."""
 
     parting = None
 
     async def load(self) -> Draft:
-        queue = OPTIONS.get("queue", "")
-        return Draft(OPTIONS.get("draft", ""), queue.split("/") if queue else [])
+        return Draft()
 
     async def keep(self, content: Content) -> None:
-        with open(OPTIONS.get("kept", "/dev/null"), "a", encoding="utf-8") as kept:
-            kept.write(f"{content()!r}\n")
+        pass
 
 
 class Conversation:
