@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchmarks import peer_llm
 from benchmarks.common import PYTHON, ROOT, Home, Row, conversation, interleaved, median
 from benchmarks.ptys import Program, cpu_ticks_ms, pss_mib
 from benchmarks.server import Server
@@ -24,6 +25,7 @@ def run(*, tiny: bool = False) -> list[Row]:
         echoes = interleaved([started(home, command) for command in (empty, resumed)], rounds)
         rest = interleaved([at_rest(home, command, wait) for command in (empty, resumed)], min(rounds, 3), warm_up=1)
         answers = interleaved([answered(home, command) for command in (empty, resumed)], min(rounds, 3), warm_up=1)
+        beside = [] if tiny else peer_llm.rows(home, server, ours)
     name = f"a session of {size / 1e6:.0f} MB"
     ours_cpu, ours_wall = (median([getattr(echo, kind) for echo in echoes[1]]) for kind in ("cpu", "wall"))
     cpu, wall = (median([getattr(echo, kind) for echo in echoes[0]]) for kind in ("cpu", "wall"))
@@ -31,11 +33,10 @@ def run(*, tiny: bool = False) -> list[Row]:
         Row(f"15 start to usable prompt, {name}, CPU", ours_cpu, cpu, 1.2),
         Row(f"15 start to usable prompt, {name}, wall", ours_wall, wall, 1.2),
         Row(f"15 memory at rest, {name} (PSS)", median(rest[1]), median(rest[0]), 1.5, "MiB"),
-        Row("15 … its first answer, CPU from exec", *(median([one[0] for one in some]) for some in answers[::-1]), None),
-        Row(
-            "15 … memory after it (PSS)", *(median([one[1] for one in some]) for some in answers[::-1]), None, "MiB"
-        ),
-    ]  # fmt: skip
+        Row("15 … its first answer, CPU from exec", *(median([one[0] for one in two]) for two in answers[::-1]), None),
+        Row("15 … memory then (PSS)", *(median([one[1] for one in two]) for two in answers[::-1]), None, "MiB"),
+        *beside,
+    ]
 
 
 def long_session(folder: Path, count: int) -> int:
