@@ -19,7 +19,7 @@ from scratchy.sessions.worker import finished
 PRIVATE = "private"
 _FOR_MODEL = 10  # hits
 _PASSAGE = 500  # characters of one that a model gets
-_CALM = 1.0  # seconds after the start that belong to the person's first keys
+_CALM = 5.0  # seconds after the start that belong to the person and the model
 _SCAN = 0.5  # seconds that a model's search may take where there is no index
 
 
