@@ -68,7 +68,8 @@ class _Writer:
         """Written is what was not there before: a clear or a cut writes nothing, an edit what it changed."""
         before: Sequence[Any] = self._writer.load()
         self._writer.replace(messages, reason)
-        self._write([message for message in messages if message not in before])
+        known = {repr(message) for message in before}
+        self._write([message for message in messages if repr(message) not in known])
 
     def _write(self, messages: Sequence[Mapping[str, Any]]) -> None:
         path = transcript_path(cast("Store", self._store), self._writer.session_id)
