@@ -86,7 +86,7 @@ class Conversation:
         self._stored_before = stored
         self._worker = Worker()
         self._part = Part(store, session, self._worker, first)
-        self.drafts = Drafts(store, session, self._worker, lambda: self._writer)
+        self.drafts = Drafts(store, session, self._worker, lambda: self._writer, lambda: self.count)
         self._clock = SystemClock()
         self._new_id = NewId(f"call_{os.getpid()}_{time.time_ns()}_")
 

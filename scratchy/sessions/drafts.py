@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Content = Callable[[], tuple[str, Sequence[str]]]
 """Gives a draft's text and its queue."""
+_UNKNOWN = 1 << 62  # messages
 _LINES = 1000  # nobody queued more
 
 log = logging.getLogger("scratchy.sessions")
@@ -32,40 +33,49 @@ class Draft(NamedTuple):
 
 class Drafts:
     """One session's draft. `writer` gives who holds it, None where nothing can be written: then nothing is kept.
+    `count` gives how many messages the whole transcript has, of which `session` may hold the end only.
 
     `parting`: what stays with the session when another one takes its place; None: what was kept last.
     """
 
     def __init__(
-        self, store: "Store", session: AgentSession, worker: Worker, writer: "Callable[[], SessionWriter | None]"
+        self,
+        store: "Store",
+        session: AgentSession,
+        worker: Worker,
+        writer: "Callable[[], SessionWriter | None]",
+        count: Callable[[], int],
     ) -> None:
         self.parting: Content | None = None
         self._store = store
         self._session = session
         self._worker = worker
         self._writer = writer
+        self._count = count
         self._kept: str | None = None  # what lies there, None while that is not known
 
     async def load(self) -> Draft:
         """What lies there and was not sent since. Raises: ValueError when it cannot be understood."""
-        sent = next((text_of(m) for m in reversed(self._session.messages) if m.get("role") == "user"), "")
+        messages = self._session.messages
+        numbered = enumerate(messages, self._count() - len(messages))
+        said = [(number, text_of(message)) for number, message in numbered if message.get("role") == "user"]
         self._kept = await self._worker.run(lambda: self._store.draft(self._session.session_id))
-        return _unsent(_decoded(self._kept), sent) if self._kept else Draft()
+        return _unsent(*_decoded(self._kept), said) if self._kept else Draft()
 
     async def keep(self, content: Content) -> None:
         """Replace it, if that changes anything; `content` is called in the store's thread. A failure is logged only:
         the person is told when a message meets it."""
         writer = self._writer()
         if writer is not None:
-            await self._worker.run(lambda: self._write(writer, content))
+            at = writer.count
+            await self._worker.run(lambda: self._write(writer, _encoded(*content(), at)))
 
     async def part(self) -> None:
         """The session is about to be let go of."""
         if self.parting is not None:
             await self.keep(self.parting)
 
-    def _write(self, writer: "SessionWriter", content: Content) -> None:
-        text = _encoded(*content())
+    def _write(self, writer: "SessionWriter", text: str) -> None:
         if text == self._kept:
             return
         self._kept = None
@@ -77,26 +87,36 @@ class Drafts:
             self._kept = text
 
 
-def _encoded(text: str, queue: Sequence[str]) -> str:
-    return json.dumps({"draft": text, "queue": list(queue)}, ensure_ascii=False) if text or queue else ""
+def _encoded(text: str, queue: Sequence[str], at: int) -> str:
+    """`at`: how many messages were stored when this was so."""
+    if not text and not queue:
+        return ""
+    return json.dumps({"draft": text, "queue": list(queue), "at": at}, ensure_ascii=False)
 
 
-def _decoded(text: str) -> Draft:
+def _decoded(text: str) -> tuple[Draft, int]:
     try:
         found: Any = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     fields = cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-    draft, queue = fields.get("draft"), fields.get("queue")
-    if not isinstance(draft, str) or not isinstance(queue, list):
+    draft, queue, at = fields.get("draft"), fields.get("queue"), fields.get("at", _UNKNOWN)
+    if not isinstance(draft, str) or not isinstance(queue, list) or not isinstance(at, int):
         raise ValueError("not a draft")
     lines = cast("list[Any]", queue)
     if len(lines) > _LINES or not all(isinstance(line, str) for line in lines):
         raise ValueError("not lines that waited")
-    return Draft(draft, tuple(line for line in lines if line.strip()))
+    return Draft(draft, tuple(line for line in lines if line.strip())), at
 
 
-def _unsent(draft: Draft, sent: str) -> Draft:
-    if sent in draft.queue:
-        return Draft(draft.text, draft.queue[draft.queue.index(sent) + 1 :])
-    return Draft("", draft.queue) if draft.text == sent else draft
+def _unsent(draft: Draft, at: int, said: Sequence[tuple[int, str]]) -> Draft:
+    """What is left of it: lines leave in order, so with each that was stored since go those before it. One that was on
+    its way when this was kept may have been stored just before: then it is the last that was."""
+    text, queue = draft.text, list(draft.queue)
+    since = [line for number, line in said if number >= at]
+    for line in since or [line for _, line in said[-1:] if line in (text, *queue[:1])]:
+        if line in queue:
+            del queue[: queue.index(line) + 1]
+        elif line == text:
+            text = ""
+    return Draft(text, tuple(queue))

@@ -52,20 +52,33 @@ def test_what_was_typed_comes_back_before_the_first_message_and_after(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "said", "after"),
     [
-        (("", ["Hello", "more"]), ("", ["more"])),
-        (("Hello", ["more"]), ("", ["more"])),
-        (("Hello", ["Hello", "more"]), ("Hello", ["more"])),
-        (("x", ["older", "Hello", "more", "Hello"]), ("x", ["more", "Hello"])),
-        (("Hello there", ["more"]), ("Hello there", ["more"])),
+        (("", ["A", "more"]), ["A"], ("", ["more"])),
+        (("A", ["more"]), ["A"], ("", ["more"])),
+        (("A", ["A", "more"]), ["A"], ("A", ["more"])),
+        (("x", ["A", "A", "B", "C"]), ["A"], ("x", ["A", "B", "C"])),
+        (("x", ["A", "A", "B", "C"]), ["A", "A", "B"], ("x", ["C"])),
+        (("x", ["A", "B"]), ["A", "B", "typed later"], ("x", [])),
+        (("typed", ["A", "B"]), ["A", "B", "typed"], ("", [])),
+        (("x", ["/clear", "A", "B"]), ["A"], ("x", ["B"])),
+        (("A there", ["more"]), ["A"], ("A there", ["more"])),
+        (("x", ["before", "B"]), [], ("x", ["before", "B"])),
+        (("x", ["now", "B"]), [], ("x", ["B"])),
     ],
 )
-def test_a_line_that_was_stored_meanwhile_does_not_come_back(tmp_path: Path, before: Any, after: Any) -> None:
+def test_a_line_that_was_stored_meanwhile_does_not_come_back(
+    tmp_path: Path, before: Any, said: Any, after: Any
+) -> None:
+    """`before` was kept after `before` and `now` were said and before `said` was: `now` may have been on its way."""
+
     async def main() -> None:
-        conversation = converse(files(tmp_path), scripted("Hi"))
-        await take(conversation, "Hello")
+        conversation = converse(files(tmp_path), scripted(*["Hi"] * 5))
+        for line in ("before", "now"):
+            await take(conversation, line)
         await kept(conversation, before[0], *before[1])
+        for line in said:
+            await take(conversation, line)
         assert await conversation.drafts.load() == Draft(after[0], tuple(after[1]))
         await conversation.close()
 
@@ -84,7 +97,7 @@ def test_what_is_the_same_is_not_written_again_and_nobody_writes_without_the_loc
         conversation.drafts.parting = lambda: ("stays", ())
         await conversation.close()
         await kept(conversation, "too late")
-        assert json.loads(path.read_text()) == {"draft": "stays", "queue": []}
+        assert json.loads(path.read_text()) == {"draft": "stays", "queue": [], "at": 0}
 
     run(main())
 

@@ -125,7 +125,9 @@ class Home:
 
     def draft(self, session_id: str = "default") -> dict[str, Any]:
         """As it lies there now."""
-        return json.loads(self.store.draft(session_id) or '{"draft": "", "queue": []}')
+        left: dict[str, Any] = json.loads(self.store.draft(session_id) or '{"draft": "", "queue": []}')
+        left.pop("at", None)  # how many messages there were
+        return left
 
     def leave(self, content: str, session_id: str = "default", *said: str) -> None:
         """As an earlier run left it: a draft, and these lines of the person, answered."""

@@ -1,6 +1,7 @@
 """SIGKILL at random moments while a person types, queues and is answered: what was once on the disk is lost by no kill,
 and no line is sent twice. What was on the disk is looked at from outside, all the time."""
 
+import asyncio
 import os
 import random
 import signal
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from draftbench import Home, drafted, serving
+from sessionbench import converse
 
+from scratchy.providers.scripted import ScriptedProvider
 from scratchy.sessions.drafts import Draft
 
 ROUNDS = 200 if os.environ.get("CI_LONG") else 20
@@ -48,11 +51,14 @@ def one_run(home: Home, watcher: Watcher, moment: random.Random, number: int) ->
 
 def unsent(home: Home) -> Draft:
     """What the next opening will show."""
-    left, said = home.draft(), home.said()
-    queue = left["queue"]
-    if said and said[-1] in queue:
-        queue = queue[queue.index(said[-1]) + 1 :]
-    return Draft(left["draft"], queue)
+
+    async def load() -> Draft:
+        conversation = converse(home.store, ScriptedProvider([]), session_id="default")
+        draft = await conversation.drafts.load()
+        await conversation.close()
+        return draft
+
+    return asyncio.run(load())
 
 
 @pytest.mark.timeout(900)
