@@ -180,9 +180,7 @@ class Index:
                 if not is_refusal(error):
                     raise
                 names, refused = changed_files(files, self._records(database)), True
-            rows = self._together_first(
-                database, query, self._matching(database, query.match, max(limit, NEWEST), sessions)
-            )
+            rows = self._rows(database, query, max(limit, NEWEST), sessions)
             titles = self._titles(database, query, sessions)
             known = self._records(database) if names else {}
         if wasteful:
@@ -204,6 +202,16 @@ class Index:
             seen = {hit.session_id for hit in hits}
             named = list(self._title_hits(titles, query, width, opened, stack, seen))
         return [*named, *hits][:limit]
+
+    def _rows(
+        self, database: sqlite3.Connection, query: Query, most: int, sessions: Collection[str] | None
+    ) -> list[_Row]:
+        """Hits of the words as they are typed, if that are enough; else of longer last words, too."""
+        if query.exact is not None:
+            rows = self._matching(database, query.exact.match, most, sessions)
+            if len(rows) == most:
+                return self._together_first(database, query.exact, rows)
+        return self._together_first(database, query, self._matching(database, query.match, most, sessions))
 
     def _matching(
         self, database: sqlite3.Connection, match: str, most: int, sessions: Collection[str] | None

@@ -89,10 +89,11 @@ def _spread(run: str, *, whole: bool = False) -> str:
 
 
 class Term(NamedTuple):
-    """A word or a phrase, folded. `prefix`: its last word may go on."""
+    """A word or a phrase, folded. `prefix`: its last word may go on; `guessed`: though nobody said so with a `*`."""
 
     text: str
     prefix: bool
+    guessed: bool = False
 
 
 class Query:
@@ -108,6 +109,16 @@ class Query:
     def match(self) -> str:
         """The query in the index's own language, everything quoted; empty when there is nothing to search for."""
         return " ".join(piece for term in self.terms for piece in _pieces(term))
+
+    @cached_property
+    def exact(self) -> "Query | None":
+        """The same with the last word as it is typed; None when that says the same. A common word's longer forms cost
+        reading all of them."""
+        if not any(term.guessed for term in self.terms):
+            return None
+        exact = Query("")
+        exact.terms = [term._replace(prefix=False) if term.guessed else term for term in self.terms]
+        return exact
 
     @cached_property
     def together(self) -> str:
@@ -170,7 +181,8 @@ def _term(match: re.Match[str], *, last: bool) -> Term:
     if match[1] is not None:
         return Term(match[1], match.string.startswith("*", match.end()))
     word = match[2].rstrip("*")
-    return Term(word, word != match[2] or (last and len(word) >= SHORTEST_PREFIX))
+    guessed = last and word == match[2] and len(word) >= SHORTEST_PREFIX
+    return Term(word, guessed or word != match[2], guessed)
 
 
 def _tokens(text: str) -> list[str]:

@@ -482,3 +482,10 @@ def test_a_session_of_megabytes_grows_is_cut_and_changes_in_the_middle(store, in
     writer.replace(messages, "replaced")
     writer.close()
     assert search(index, "word1") == [] and search(index, "wordx") == [("big", 1)]
+
+
+def test_a_common_word_is_found_as_it_is_and_a_rare_one_as_a_beginning(store, index):
+    save(store, "a", *["word"] * 600, "wordy", "rare", "rarely")
+    assert search(index, "rar") == search(index, "rare") == [("a", 602), ("a", 601)]
+    assert search(index, "word", limit=2) == [("a", 599), ("a", 598)]
+    assert search(index, "word*", limit=2) == [("a", 600), ("a", 599)]
