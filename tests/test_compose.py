@@ -83,6 +83,13 @@ def test_a_model_flag_changes_the_model_of_a_sessions_own_provider():
     assert (choice.provider.name, choice.wanted) == ("ollama", "other")
 
 
+def test_a_session_keeps_its_model_where_its_own_server_is_named_again():
+    session = own("openai", model="theirs", endpoint=compose.endpoint_of(LOCAL))
+    assert choose(config({"base_url": LOCAL}), session, KEY).wanted == "theirs"
+    assert choose(config({"base_url": "http://127.0.0.1:1/v1"}), session, KEY).wanted is None
+    assert choose(config({"base_url": LOCAL, "model": "mine"}), session, KEY).wanted == "mine"
+
+
 @pytest.mark.parametrize("change", [{"machine": "another"}, {"machine": None}, {"found": True}, {"provider": "groq"}])
 def test_what_was_found_or_chosen_elsewhere_is_looked_for_anew(change):
     session = own("ollama", model="gpt-oss:20b") | change

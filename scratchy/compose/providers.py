@@ -188,8 +188,10 @@ async def choose_provider(
         name, why = await _find(environ, api_key)
     found = not (flags.provider or flags.model or why == "as this session had it")
     base_url = flags.base_url or (files.base_url if files.provider in (None, name) else None)
-    model = flags.model or model or (files.model if files.provider in (None, name) else None)
     url = provider_url(name, base_url, environ)
+    if ours and (session.get("provider"), session.get("endpoint")) == (name, endpoint_of(url)):  # named or not
+        model = session.get("model")
+    model = flags.model or model or (files.model if files.provider in (None, name) else None)
     if not flags.provider:
         _refuse_other_server(session, name, url, by_program)
     if name == "local" and found is False and flags.model and not flags.provider:
