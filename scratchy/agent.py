@@ -64,7 +64,6 @@ class Agent:
         self._tools: dict[str, Tool] = {}
         self._callbacks: dict[str, Callable[..., Any]] = {}
         self._open: dict[str, AgentSession] = {}
-        self._recalls: dict[str, ProjectRecall] = {}
         self._agreed = Seen()  # what each session here and the disk last agreed on
         self._turns: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Lock]] = {}
         self._choices: dict[str, compose.Choice] = {}
@@ -174,11 +173,7 @@ class Agent:
         def mentioned(entry: str) -> bool:
             return any(entry in text_of(message) for message in session.messages)
 
-        recall = self._recalls.get(session.session_id)
-        if recall is None:
-            facts = partial(self._facts, session.session_id)
-            recall = ProjectRecall(self.sessions.store, session.session_id, facts)
-            self._recalls[session.session_id] = recall
+        recall = ProjectRecall(self.sessions.store, session.session_id, partial(self._facts, session.session_id))
         tools = compose.open_tools(
             Path.cwd(), self._scratchpad, mentioned=mentioned, with_defaults=self._with_defaults, recall=recall
         )

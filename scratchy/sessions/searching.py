@@ -55,7 +55,6 @@ class ProjectRecall:
     were held with the same server, itself left out. `facts` is the header metadata of the session that asks."""
 
     def __init__(self, store: Store, session_id: str, facts: Callable[[], Mapping[str, Any]]) -> None:
-        self.agreed = False
         self._store = store
         self._session_id = session_id
         self._facts = facts

@@ -14,9 +14,7 @@ from scratchy.tools.specs import flag, spec, text
 
 
 class Recall(Protocol):
-    """One session's way to the others. `agreed`: the person let it read those of this project."""
-
-    agreed: bool
+    """One session's way to the others."""
 
     def search(self, query: str, everywhere: bool) -> Found:
         """Blocks. Without `everywhere` sessions of this project only; private ones never. Raises OSError."""
@@ -46,7 +44,7 @@ class SearchSessions:
                 f"Look for {query!r} in the earlier conversations of this project and give the model what is found."
             )
             scope = "looking up this project's conversations"
-            return Effect(repr(query), preview, scope, "project", self._recall.agreed)
+            return Effect(repr(query), preview, scope, "project")
         hits = self._recall.search(query, True).hits
         before = self._shown.get(query)
         self._shown[query] = {h.session_id for h in hits if before is None or h.session_id in before}
@@ -60,7 +58,6 @@ class SearchSessions:
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         query, everywhere = arguments["query"], bool(arguments.get("everywhere"))
         shown = self._shown.pop(query, set[str]()) if everywhere else None
-        self._recall.agreed = self._recall.agreed or not everywhere
         try:
             found = await asyncio.to_thread(self._recall.search, query, everywhere)
         except OSError as error:

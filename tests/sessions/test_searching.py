@@ -1,4 +1,4 @@
-"""What the model may look up in earlier conversations: its project, its server; asked once, wider each time; never what
+"""What the model may look up in earlier conversations: its project, its server; asked for, wider each time; never what
 is private. And the person's own search, which finds everything.
 """
 
@@ -59,10 +59,10 @@ class Window:
         return [str(m["content"]) for m in self.desk.conversation.session.messages if m.get("role") == "tool"]
 
 
-def test_this_project_is_asked_for_once_a_session(tmp_path):
+def test_always_covers_this_project_for_the_session(tmp_path):
     window = Window(tmp_path, {"query": "parser"}, {"query": "lexer"}, {"query": "nothing"})
     window.session("old", "the parser broke", "then the lexer", title="Parsing")
-    person = Person(YES)
+    person = Person(ALWAYS)
     first, second, third = run(window.turns(person, 3))
     assert first.startswith("old “Parsing”") and "message 0, user: the parser broke" in first
     assert "the lexer" in second and "No earlier conversation" in third
@@ -71,13 +71,13 @@ def test_this_project_is_asked_for_once_a_session(tmp_path):
     run(window.desk.close())
 
 
-def test_a_no_is_a_no_and_the_next_call_asks_again(tmp_path):
-    window = Window(tmp_path, {"query": "parser"}, {"query": "parser"})
+def test_a_no_is_a_no_and_a_yes_is_for_once(tmp_path):
+    window = Window(tmp_path, {"query": "parser"}, {"query": "parser"}, {"query": "parser"})
     window.session("old", "the parser broke")
-    person = Person(NO, YES)
-    first, second = run(window.turns(person, 2))
+    person = Person(NO, YES, NO)
+    first, second, third = run(window.turns(person, 3))
     assert "said no" in first and "broke" not in first and "broke" in second
-    assert len(person.asked) == 2
+    assert "said no" in third and "broke" not in third and len(person.asked) == 3
     run(window.desk.close())
 
 
@@ -101,13 +101,13 @@ def test_reach_is_the_project_and_the_server_and_never_private(tmp_path):
 
 
 def test_always_never_covers_a_wider_search(tmp_path):
-    wide = {"query": "needle", "everywhere": True}
-    window = Window(tmp_path, wide, wide, wide)
+    near, wide = {"query": "needle"}, {"query": "needle", "everywhere": True}
+    window = Window(tmp_path, near, wide, wide, wide, near)
     window.session("elsewhere", "needle", folder="/another")
-    person = Person(ALWAYS, ALWAYS, NO)
-    first, second, third = run(window.turns(person, 3))
+    person = Person(ALWAYS, ALWAYS, ALWAYS, NO)
+    _, first, second, third, _ = run(window.turns(person, 5))
     assert "needle" in first and "needle" in second and "said no" in third
-    assert len(person.asked) == 3
+    assert len(person.asked) == 4
     run(window.desk.close())
 
 
@@ -169,7 +169,7 @@ def test_sessions_in_memory_are_searched_too(tmp_path):
     run(window.desk.close())
 
 
-def test_an_agent_of_a_program_has_it_and_is_asked_once_a_session(tmp_path):
+def test_an_agent_of_a_program_has_it_and_is_asked_each_time(tmp_path):
     sessions = SessionManager(tmp_path / "sessions")
     writer = sessions.store.open("old", create=Header("old", START, START, None, {"folder": str(Path.cwd())}))
     writer.append([user("a needle")])
@@ -193,7 +193,7 @@ def test_an_agent_of_a_program_has_it_and_is_asked_once_a_session(tmp_path):
     asyncio.run(talk())
     given = [m["content"] for m in sessions.load_session("new") or [] if m["role"] == "tool"]
     assert len(given) == 2 and all("a needle" in text for text in given)
-    assert asked == ["search_sessions"]
+    assert asked == ["search_sessions"] * 2
 
 
 # -- /search
