@@ -48,7 +48,7 @@ class TrashEntry(NamedTuple):
     reason: str
     count: int  # pyright: ignore[reportIncompatibleMethodOverride] - nobody counts in a row
     size: int
-    note: Mapping[str, Any] = {}
+    note: Mapping[str, str] = {}
 
 
 def tags_in(metadata: Mapping[str, Any]) -> list[str]:

@@ -156,6 +156,11 @@ def _strays(place: Place, strays: dict[str, list[str]]) -> Iterator[Finding]:
 
 def _trash(place: Place) -> Iterator[Finding]:
     trash = Trash(place)
+    if os.path.lexists(trash.folder) and not (os.path.isdir(trash.folder) and not os.path.islink(trash.folder)):
+        advice = "Move it away: nothing can be deleted, rewound or replaced until then."
+        yield Finding(
+            "trash", "it is no folder, but stands where the trash is", trash.folder, advice=advice, problem=True
+        )
     readable = {entry.name for entry in trash.entries()}
     broken = sorted(entry.name for entry in _entries(trash.folder) if entry.name not in readable)
     if broken:

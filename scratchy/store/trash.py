@@ -6,6 +6,7 @@ An entry exists once its session file is in it. Nothing empties by itself.
 import errno
 import json
 import os
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -135,10 +136,19 @@ class Trash:
         return entry
 
     def _names(self) -> list[str]:
+        """The folders in it. Where a link leads nothing is ours: neither is it looked at nor removed."""
         try:
-            return os.listdir(self.folder)
-        except (FileNotFoundError, NotADirectoryError):
+            self._must_be_ours()
+            with os.scandir(self.folder) as entries:
+                return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                raise
             return []
+
+    def _must_be_ours(self) -> None:
+        if stat.S_ISLNK(os.lstat(self.folder).st_mode):
+            raise OSError(errno.ELOOP, "The trash is a link; nothing is moved where it leads", self.folder)
 
     def next_name(self, session_id: str) -> str:
         """The name of the session's next entry, while its lock is held. Later ones sort later, whatever the clock
@@ -153,6 +163,7 @@ class Trash:
         when, name = self._place.now(), name or self.next_name(session_id)
         entry = os.path.join(self.folder, name)
         self._disk.make_folder(self.folder)
+        self._must_be_ours()
         self._disk.make_folder(entry)
         try:
             clean = look(self._place.lock_path(session_id))[1]
@@ -176,14 +187,12 @@ class Trash:
             path = self.file_of(name)
         except SessionError:
             return None
-        note = self._note(name)
-        session_id = str(note.get("id") or decode_id(name.partition("-")[2]) or name)
+        note = {key: value for key, value in self._note(name).items() if isinstance(value, str)}
+        session_id = note.pop("id", "") or decode_id(name.partition("-")[2]) or name
         count = 0
         with suppress(OSError, SessionError):
             count = read_header(self._disk, path, session_id, LISTED_MOST)[1]
-        when, reason = str(note.pop("when", "")), str(note.pop("reason", ""))
-        for ours in ("id", "clean"):
-            note.pop(ours, None)
+        when, reason = note.pop("when", ""), note.pop("reason", "")
         return TrashEntry(name, session_id, when, reason, count, _size(os.path.dirname(path)), note)
 
     def clean_of(self, name: str) -> Clean | None:
