@@ -3,18 +3,17 @@ but by that line. Not here: what can be given back (sessions/restoring.py), rewi
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scratchy.commands.outcome import Choose, Outcome, Row
 from scratchy.core.errors import SessionNotFoundError
 from scratchy.core.messages import Message
-from scratchy.core.stored import Header
 from scratchy.core.text import reveal
 from scratchy.sessions.desk import Desk
 from scratchy.sessions.family import former_ids, rewind_of
-from scratchy.sessions.restoring import Plan, Restoration, apply, plan
+from scratchy.sessions.restoring import Plan, Restoration, apply, plan, written_here
 
 _LINES = 40  # of one file's diff on the screen
 _ALL_LINES = 200
@@ -27,7 +26,6 @@ _WHY = {
     "link": "a link stands there, or on the way",
     "other": "what stands there is no regular file",
     "unreadable": "it cannot be read",
-    "another machine": "another machine wrote this session",
     "no snapshot": "its old content was not kept",
     "missing blob": "its old content is not in the scratchpad",
     "interrupted": "the call was interrupted; it may have changed it",
@@ -35,11 +33,13 @@ _WHY = {
 
 
 class _Asked(NamedTuple):
-    """What is to be given back: the plan, the slash line that does it, and whether files go forward (a redo)."""
+    """What is to be given back: the plan, the slash line that does it, whether files go forward (a redo), and how many
+    changes are left alone because another machine's messages tell of them."""
 
     plan: Plan
     line: str
     forward: bool = False
+    foreign: int = 0
 
 
 async def offer(desk: Desk, entry: str) -> Outcome:
@@ -64,13 +64,13 @@ async def restore_files(desk: Desk, argument: str) -> Outcome:
     forward = first == "forward" and rest.strip().isdecimal()
     asked = await (_forward(desk, int(rest)) if forward else _rewound(desk, argument))
     if not asked.plan.ready:
-        return Outcome("\n".join(["No file was restored.", *_left(asked.plan.files)]))
+        return Outcome("\n".join(["No file was restored.", *_left(asked)]))
     done = await asyncio.to_thread(apply, asked.plan, desk.scratchpad, _folders(desk))
     good = [f"{reveal(path)}: {what}" for path, what in done if what in _DONE]
     failed = [f"{reveal(path)}: not restored: {_WHY.get(what, what)}" for path, what in done if what not in _DONE]
     more = [f"… and {_files(len(good) - _NAMES)} more"] if len(good) > _NAMES else []
     told = [f"Restored {_files(len(good))}.", *good[:_NAMES], *more, *failed[:_NAMES]]
-    return Outcome("\n".join([*told, *_left(asked.plan.files)]))
+    return Outcome("\n".join([*told, *_left(asked)]))
 
 
 async def _rewound(desk: Desk, entry: str) -> _Asked:
@@ -78,22 +78,27 @@ async def _rewound(desk: Desk, entry: str) -> _Asked:
     at = rewind[1] if rewind is not None and rewind[0] == entry else None
     current = await desk.conversation.load_whole() if at is None else []
 
-    def planned() -> Plan:
-        header, messages, later = _cut_by(desk, entry)
-        removed = messages[_same(messages, current) if at is None else at :]
-        ours = bool(machine) and header.metadata.get("machine") == machine
-        found = plan(removed, desk.scratchpad, folders, ours=ours)
-        return _joined(found, plan([*removed, *later], desk.scratchpad, folders, ours=ours)) if later else found
+    def asked() -> _Asked:
+        (metadata, messages, _), *before = _cut_by(desk, entry)
+        start = _same(messages, current) if at is None else at
+        removed, foreign = written_here(messages, start, metadata, machine)
+        found, later = plan(removed, desk.scratchpad, folders), list[Message]()
+        for metadata, messages, start in before:
+            cut, more = written_here(messages, start, metadata, machine)
+            later, foreign = [*later, *cut], foreign + more
+        if later:
+            found = _joined(found, plan([*removed, *later], desk.scratchpad, folders))
+        return _Asked(found, f"/rewind files {entry}", foreign=foreign)
 
-    return _Asked(await asyncio.to_thread(planned), f"/rewind files {entry}")
+    return await asyncio.to_thread(asked)
 
 
 async def _forward(desk: Desk, at: int) -> _Asked:
-    messages = (await desk.conversation.load_whole())[at:]
-    folders, machine = _folders(desk), _machine(desk)
-    ours = bool(machine) and desk.conversation.session.metadata.get("machine") == machine
-    found = await asyncio.to_thread(plan, messages, desk.scratchpad, folders, ours=ours, forward=True)
-    return _Asked(found, f"/rewind files forward {at}", True)
+    conversation, folders = desk.conversation, _folders(desk)
+    messages = await conversation.load_whole()
+    added, foreign = written_here(messages, at, conversation.session.metadata, _machine(desk))
+    found = await asyncio.to_thread(plan, added, desk.scratchpad, folders, forward=True)
+    return _Asked(found, f"/rewind files forward {at}", True, foreign)
 
 
 def _joined(found: Plan, further: Plan) -> Plan:
@@ -104,8 +109,9 @@ def _joined(found: Plan, further: Plan) -> Plan:
     return Plan(files, found.commands)
 
 
-def _cut_by(desk: Desk, entry: str) -> tuple[Header, list[Message], list[Message]]:
-    """The version in the trash, and what rewinds just before the one that put it there had cut."""
+def _cut_by(desk: Desk, entry: str) -> list[tuple[Mapping[str, Any], list[Message], int]]:
+    """The version in the trash, then those that rewinds just before the one that put it there had cut: metadata,
+    messages, and the number of the first one that was cut (of the version itself: 0)."""
     store, session = desk.manager.store, desk.conversation.session
     entries = store.trash()
     there = next((one for one in entries if one.name == entry), None)
@@ -114,15 +120,15 @@ def _cut_by(desk: Desk, entry: str) -> tuple[Header, list[Message], list[Message
     if there.session_id not in (session.session_id, *former_ids(session.metadata)):
         raise SessionNotFoundError(entry, f"The trash entry '{entry}' is of another session, '{there.session_id}'.")
     header, messages = store.trashed(entry)
-    later: list[Message] = []
+    found: list[tuple[Mapping[str, Any], list[Message], int]] = [(header.metadata, messages, 0)]
     names = {one.name for one in entries}
     before, count = rewind_of(header.metadata), len(messages)
     while before is not None and before[1] == count and before[0] in names:
         names.discard(before[0])
         earlier, cut = store.trashed(before[0])
-        later += cut[count:]
+        found.append((earlier.metadata, cut, count))
         before, count = rewind_of(earlier.metadata), len(cut)
-    return header, messages, later
+    return found
 
 
 def _same(one: Sequence[Message], other: Sequence[Message]) -> int:
@@ -145,7 +151,7 @@ def _offered(asked: _Asked) -> Outcome:
     if ready:
         what = "do it again" if asked.forward else "take it back"
         told = [f"Tools changed {_files(len(ready))} there. This would {what}:", *_shown(ready)]
-    told += _left(asked.plan.files)
+    told += _left(asked)
     if count:
         told.append(f"{count} command{'s' if count > 1 else ''} ran there; what commands changed stays as it is.")
     if not ready:
@@ -169,10 +175,15 @@ def _shown(ready: Sequence[Restoration]) -> list[str]:
     return lines
 
 
-def _left(files: Sequence[Restoration]) -> list[str]:
-    left = [file for file in files if file.state != "ready"]
+def _left(asked: _Asked) -> list[str]:
+    left = [file for file in asked.plan.files if file.state != "ready"]
     lines = [f"Not touched: {reveal(file.path)}: {_WHY[file.state]}" for file in left[:_NAMES]]
-    return lines if len(left) <= _NAMES else [*lines, f"Not touched: {_files(len(left) - _NAMES)} more"]
+    if len(left) > _NAMES:
+        lines.append(f"Not touched: {_files(len(left) - _NAMES)} more")
+    if asked.foreign:
+        many = "a change" if asked.foreign == 1 else f"{asked.foreign} changes"
+        lines.append(f"Not touched: {many} that another machine wrote down.")
+    return lines
 
 
 def _files(count: int) -> str:

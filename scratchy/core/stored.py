@@ -55,3 +55,10 @@ def tags_in(metadata: Mapping[str, Any]) -> list[str]:
     """The tags of a header, whatever stands there in a file that somebody else wrote."""
     tags: Any = metadata.get("tags")
     return [tag for tag in cast("list[Any]", tags) if isinstance(tag, str)] if isinstance(tags, list) else []
+
+
+def first_only(metadata: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """The metadata when only the first `count` messages stay: what is written next is this machine's again. The line
+    that a person says first counts as before `machine_from`: a system message put in front shifts all by one."""
+    start: Any = metadata.get("machine_from")
+    return {**metadata, "machine_from": min(start, count + 1)} if type(start) is int else dict(metadata)

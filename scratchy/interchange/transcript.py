@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from scratchy.core.messages import Message, ToolCall
 from scratchy.core.stored import Header
 
-AWAY = ("machine", "endpoint", "folder", "project")
+AWAY = ("machine", "machine_from", "endpoint", "folder", "project")
 """Header metadata that says where a session was held: no export carries it."""
 TITLE = 200  # characters
 

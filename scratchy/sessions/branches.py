@@ -12,7 +12,7 @@ from typing import NamedTuple
 from scratchy.core.errors import SessionExistsError, SessionNotFoundError
 from scratchy.core.messages import text_of
 from scratchy.core.ports import Store
-from scratchy.core.stored import Header, TrashEntry
+from scratchy.core.stored import Header, TrashEntry, first_only
 from scratchy.sessions.desk import Desk
 from scratchy.sessions.family import former_ids, rewind_of
 from scratchy.sessions.manager import SessionManager
@@ -97,6 +97,7 @@ def fork_session(store: Store, session_id: str, new_id: str | None = None, at: i
     new_id = free_id(store, session_id) if new_id is None else new_id
     at = count if at is None else at
     now = utc_stamp()
+    header = header._replace(metadata=first_only(header.metadata, at))
     store.fork(session_id, forked(header, new_id, at, now), at)
     return new_id
 

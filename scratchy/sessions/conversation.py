@@ -364,6 +364,8 @@ class Conversation:
         writer = await self._open()
         known = dict(writer.header.metadata)
         told = {**known, **self.session.metadata, **self.engine.facts(), "context_start": self._part.start}
+        if told.get("machine") != known.get("machine"):
+            told["machine_from"] = writer.count or None
         facts = {key: value for key, value in told.items() if value is not None}
         if facts != known or title not in (None, writer.header.title):
             try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NAMED = 5  # ids that were changed are named, of more only the number is told
 _BATCH = 32_000_000  # characters; up to so many are stored in one step
-_NOT_HERE = ("machine", "endpoint", "folder", "project", "rewind", "formerly", "title_usage")
+_NOT_HERE = ("machine", "machine_from", "endpoint", "folder", "project", "rewind", "formerly", "title_usage")
 """Header metadata that means another machine, another place or another trash."""
 
 

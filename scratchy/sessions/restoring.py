@@ -7,7 +7,7 @@ file (tools/putback.py), keeping the old contents (tools/snapshots.py).
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,8 +42,8 @@ class Changes(NamedTuple):
 
 
 class Restoration(NamedTuple):
-    """One file. `state`: ready, or why it is not touched: changed, outside, link, other, unreadable,
-    another machine, no snapshot, missing blob, interrupted. `expected` is the content's id today, `wanted` then (None:
+    """One file. `state`: ready, or why it is not touched: changed, outside, link, other, unreadable, no snapshot,
+    missing blob, interrupted. `expected` is the content's id today, `wanted` then (None:
     no file); `diff` leads from today to then."""
 
     path: str
@@ -63,6 +63,18 @@ class Plan(NamedTuple):
     @property
     def ready(self) -> list[Restoration]:
         return [file for file in self.files if file.state == "ready"]
+
+
+def written_here(
+    messages: Sequence[Message], at: int, metadata: Mapping[str, Any], machine: str
+) -> tuple[list[Message], int]:
+    """Of the messages from number `at` on those that this machine wrote, as the session's header tells; and how many
+    changes of files the others tell of. What others wrote (an import, a copied file) may tell anything."""
+    start: Any = metadata.get("machine_from", 0)
+    if not machine or metadata.get("machine") != machine or type(start) is not int:
+        start = len(messages)
+    start = max(start, at)
+    return list(messages[start:]), sum(len(files_of(message)) for message in messages[at:start])
 
 
 def net_changes(messages: Iterable[Message]) -> Changes:
@@ -113,14 +125,14 @@ def _path_in(arguments: str) -> str:
 
 
 def plan(
-    messages: Iterable[Message], scratchpad: Scratchpad, folders: Sequence[Path], *, ours: bool, forward: bool = False
+    messages: Iterable[Message], scratchpad: Scratchpad, folders: Sequence[Path], *, forward: bool = False
 ) -> Plan:
     """How to bring the files back to where they were before these messages; `forward`: to where they were after them.
 
-    `folders` are resolved; `ours`: this machine wrote the session. Reads the disk, changes nothing.
+    The messages are this machine's own; `folders` are resolved. Reads the disk, changes nothing.
     """
     changes = net_changes(messages)
-    planned = [_planned(net, scratchpad, folders, ours, forward) for net in changes.files]
+    planned = [_planned(net, scratchpad, folders, forward) for net in changes.files]
     known = {os.path.normpath(net.path) for net in changes.files}
     untold = [
         Restoration(path, state)
@@ -130,13 +142,9 @@ def plan(
     return Plan([*(one for one in planned if one is not None), *untold], changes.commands)
 
 
-def _planned(
-    net: Net, scratchpad: Scratchpad, folders: Sequence[Path], ours: bool, forward: bool
-) -> Restoration | None:
+def _planned(net: Net, scratchpad: Scratchpad, folders: Sequence[Path], forward: bool) -> Restoration | None:
     expected, wanted = (net.before, net.after) if forward else (net.after, net.before)
     mode = None if forward else net.mode
-    if not ours:
-        return Restoration(net.path, "another machine")
     today = compose.standing(net.path, folders)
     if today.kind not in ("file", "absent"):
         return Restoration(net.path, today.kind)
@@ -149,8 +157,9 @@ def _planned(
     except (LookupError, OSError):
         return Restoration(net.path, "missing blob")
     diff = compose.file_difference(net.path, today.data if today.kind == "file" else None, then)
-    if today.id == wanted and mode is not None and today.mode is not None:
-        diff = f"--- {net.path}\n+++ {net.path}\npermissions {today.mode:o} become {mode:o}\n"
+    if wanted is not None and mode not in (None, today.mode):
+        was = "" if today.mode is None else f" instead of {today.mode:o}"
+        diff = f"mode {mode & 0o777:o}{was}\n" + (diff if today.id != wanted else f"--- {net.path}\n+++ {net.path}\n")
     return Restoration(net.path, "ready", expected, wanted, mode, diff)
 
 

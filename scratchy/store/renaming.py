@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from scratchy.core.errors import SessionExistsError
-from scratchy.core.stored import Header
+from scratchy.core.stored import Header, first_only
 
 FORMER = 10  # ids that a renamed session remembers
 
@@ -19,7 +19,7 @@ def renamed(header: Header, new_id: str) -> Header:
 
 def after_cut(metadata: Mapping[str, Any], count: int, reason: str, entry: str) -> dict[str, Any]:
     """A rewind names what it cut off, so that it can be redone; any other cut leaves nothing to redo."""
-    kept = {key: value for key, value in metadata.items() if key != "rewind"}
+    kept = {key: value for key, value in first_only(metadata, count).items() if key != "rewind"}
     return kept | {"rewind": {"entry": entry, "at": count}} if reason == "rewound" else kept
 
 

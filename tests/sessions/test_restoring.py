@@ -21,7 +21,7 @@ from toolbench import make_tools, run
 from scratchy.core.messages import Message
 from scratchy.core.session import INTERRUPTED, result
 from scratchy.scratchpad import Scratchpad, content_id
-from scratchy.sessions.restoring import Plan, apply, net_changes, plan
+from scratchy.sessions.restoring import Plan, apply, net_changes, plan, written_here
 
 NOBODY = 65534
 
@@ -49,7 +49,7 @@ class Bench:
         self.call("create_file", file_path=name, content=text, overwrite=True)
 
     def plan(self, at: int = 0, **more: Any) -> Plan:
-        return plan(self.messages[at:], self.pad, self.folders, **{"ours": True} | more)
+        return plan(self.messages[at:], self.pad, self.folders, **more)
 
     def restore(self, at: int = 0, **more: Any) -> list[tuple[str, str]]:
         return apply(self.plan(at, **more), self.pad, self.folders)
@@ -230,7 +230,7 @@ def test_a_path_outside_is_not_touched_however_it_is_spelt(bench: Bench):
     assert {file.state for file in bench.plan().files} == {"outside"} and bench.restore() == []
     assert outside.read_text() == "agent" and (bench.work / "a").exists()
     added = [*bench.folders, bench.work.parent.resolve()]
-    ready = plan(bench.messages[:2], bench.pad, added, ours=True)
+    ready = plan(bench.messages[:2], bench.pad, added)
     assert apply(ready, bench.pad, added) == [(str(outside), "deleted")] and not outside.exists()
 
 
@@ -262,10 +262,35 @@ def test_another_name_of_the_file_keeps_its_content(bench: Bench):
     assert (bench.work / "a").read_text() == "then" and (bench.work.parent / "other").read_text() == "agent"
 
 
-def test_another_machines_session_restores_nothing(bench: Bench):
+@pytest.mark.parametrize(
+    ("metadata", "count"),
+    [
+        ({"machine": "m1"}, 4),
+        ({"machine": "m1", "machine_from": 2}, 2),
+        ({"machine": "m1", "machine_from": 9}, 0),
+        ({"machine": "m1", "machine_from": -5}, 4),
+        ({"machine": "m1", "machine_from": "0"}, 0),
+        ({"machine": "m1", "machine_from": True}, 0),
+        ({"machine": "m2", "machine_from": 0}, 0),
+        ({}, 0),
+    ],
+)
+def test_what_another_machine_wrote_down_is_not_gone_by(bench: Bench, metadata: dict[str, Any], count: int):
     bench.write("a", "agent")
-    assert [file.state for file in bench.plan(ours=False).files] == ["another machine"]
-    assert bench.restore(ours=False) == [] and (bench.work / "a").exists()
+    bench.write("b", "agent")
+    messages, foreign = written_here(bench.messages, 0, metadata, "m1")
+    assert messages == bench.messages[4 - count :] and foreign == (4 - count) // 2
+    assert written_here(bench.messages, 0, {"machine": ""}, "") == ([], 2)
+    later, foreign = written_here(bench.messages, 3, metadata, "m1")
+    assert later == bench.messages[3:][: 1 if count else 0] and foreign == (0 if count else 1)
+
+
+def test_the_mode_of_a_file_that_comes_back_is_shown(bench: Bench):
+    path = bench.work / "run"
+    path.write_text("then")
+    path.chmod(0o755)
+    bench.call("delete_file", file_path="run")
+    assert bench.plan().files[0].diff.startswith("mode 755\n--- /dev/null")
 
 
 def test_a_missing_or_damaged_blob_is_said(bench: Bench):
@@ -338,7 +363,7 @@ def test_a_file_that_was_deleted_and_made_anew_gets_its_permissions_back(bench: 
     bench.write("run", "the same")
     assert not path.stat().st_mode & 0o111
     (file,) = bench.plan().ready
-    assert "become 755" in file.diff
+    assert file.diff.startswith("mode 755 instead of 6")
     bench.restore()
     assert path.stat().st_mode & 0o777 == 0o755 and bench.plan().files == []
 
@@ -412,7 +437,7 @@ if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 if user and not os.geteuid():
     os.setuid(user)
-for path, what in apply(plan(messages, pad, [work], ours=True), pad, [work]):
+for path, what in apply(plan(messages, pad, [work]), pad, [work]):
     print(os.path.basename(path), what, sep=": ")
 """
 
@@ -477,7 +502,7 @@ def child(folder, step):
             left[0] -= 1
             if not left[0]:
                 os._exit(9)
-    planned = plan(json.loads((folder / "messages.json").read_text()), pad, [work], ours=True)
+    planned = plan(json.loads((folder / "messages.json").read_text()), pad, [work])
     sys.addaudithook(count)
     assert [what for _, what in apply(planned, pad, [work])] == ["restored", "deleted", "restored"]
 
