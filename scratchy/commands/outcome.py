@@ -26,6 +26,11 @@ class Choose(NamedTuple):
     title: str
     rows: Sequence[Row]
 
+    @property
+    def is_yes_or_no(self) -> bool:
+        """Whether there is one thing to do or to leave."""
+        return len(self.rows) == 2 and not self.rows[1].line
+
 
 @dataclass(frozen=True)
 class Outcome:

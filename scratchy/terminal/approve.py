@@ -1,15 +1,19 @@
-"""The question before a tool call: y, a, n or e. Who is typing text when it appears never answers it.
+"""Questions above the prompt: the one before a tool call (y, a, n or e), and those to which the answer is yes or no.
 
-The keys go to the draft, as always; only after a pause does one of the four count as an answer. Not here: the preview,
-which the turn's view writes into the scrollback, whole, before the question is drawn.
+Who is typing text when one appears never answers it: the keys go to the draft, as always; only after a pause does one
+of its keys count as an answer. Not here: a call's preview, which the turn's view writes into the scrollback, whole,
+before the question is drawn.
 """
 
 import asyncio
 import time
+from typing import Any
 
 from prompt_toolkit.filters import Condition, has_focus
 from prompt_toolkit.key_binding import KeyPressEvent
 
+from scratchy.commands.outcome import Choose
+from scratchy.commands.rows import shown
 from scratchy.core.events import ApprovalRequested
 from scratchy.core.ports import Approval
 from scratchy.core.text import reveal
@@ -20,14 +24,17 @@ CALM = 0.3
 PAUSE = 1.0
 """Seconds without a key, also from before the drawing on, after which one is an answer and not a part of a text."""
 _TYPING = "typing goes to the draft; pause, then answer"
+_WORD = object()
+"""The answer that a line of text is still to be read for."""
 
 
 class Approver:
-    """The `Approve` of the terminal; one question at a time."""
+    """The `Approve` of the terminal, and who asks what is answered by yes or no; one question at a time."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._answer: asyncio.Future[Approval] | None = None
+        self._answer: asyncio.Future[Any] | None = None
+        self._answers: dict[str, Any] = {}  # by key
         self._drawn = 0.0
         self._hint_ends: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
@@ -35,10 +42,22 @@ class Approver:
         screen.app.key_processor.after_key_press += self._hint
 
     async def __call__(self, request: ApprovalRequested) -> Approval:
+        question = f"Run it?  y once · a always ({reveal(request.scope)}) · n no · e no, with a word"
+        no = Approval(False)
+        answers = {"y": Approval(True), "a": Approval(True, always=True), "n": no, "escape": no, "e": _WORD}
+        return await self._ask(question, answers)
+
+    async def decide(self, question: Choose) -> str:
+        """The line of one of the two rows; Enter is the first one's key too, Esc the other's."""
+        yes, no = question.rows
+        asked = f"{shown(question.title)}:  y {shown(yes.label)} · n {shown(no.label)}"
+        return await self._ask(asked, {"y": yes.line, "enter": yes.line, "n": no.line, "escape": no.line})
+
+    async def _ask(self, question: str, answers: dict[str, Any]) -> Any:
         async with self._turn:
-            self._answer = asyncio.get_running_loop().create_future()
+            self._answer, self._answers = asyncio.get_running_loop().create_future(), answers
             live = self._screen.live
-            live.question = f"Run it?  y once · a always ({reveal(request.scope)}) · n no · e no, with a word"
+            live.question = question
             self._screen.ask(True)
             self._hint()
             self._screen.draw()
@@ -50,7 +69,7 @@ class Approver:
                 live.question = live.hint = ""
                 self._screen.ask(False)
 
-    def _set(self, answer: Approval) -> None:
+    def _set(self, answer: Any) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
             self._screen.forget_key()
@@ -76,27 +95,32 @@ class Approver:
 
     def _bind(self) -> None:
         screen, keys = self._screen, self._screen.keys
-        answers = {"y": Approval(True), "a": Approval(True, always=True), "n": Approval(False)}
         at_question = Condition(lambda: screen.asking) & has_focus(screen.buffer)
-        answering = at_question & Condition(self._counts)
+        at_word = has_focus(screen.word)
 
-        for key in "yanYAN":
+        for key in "yaneYANE":
+            offered = Condition(lambda key=key.lower(): key in self._answers)
 
-            @keys.add(key, filter=answering)
+            @keys.add(key, filter=at_question & offered & Condition(self._counts))
             def _(event: KeyPressEvent) -> None:
-                self._set(answers[event.key_sequence[0].key.lower()])
+                answer = self._answers[event.key_sequence[0].key.lower()]
+                if answer is not _WORD:
+                    self._set(answer)
+                    return
+                screen.forget_key()
+                screen.ask_word()
 
-        @keys.add("e", filter=answering)
-        @keys.add("E", filter=answering)
+        enter_answers = Condition(lambda: "enter" in self._answers and not screen.buffer.text)
+
+        @keys.add("enter", filter=at_question & enter_answers)
         def _(event: KeyPressEvent) -> None:
-            screen.forget_key()
-            screen.ask_word()
+            if self._counts():
+                self._set(self._answers["enter"])
 
-        @keys.add("escape", filter=at_question)
-        @keys.add("escape", filter=has_focus(screen.word))
+        @keys.add("escape", filter=at_question | at_word)
         def _(event: KeyPressEvent) -> None:
-            self._set(Approval(False))
+            self._set(self._answers["escape"])
 
-        @keys.add("enter", filter=has_focus(screen.word))
+        @keys.add("enter", filter=at_word)
         def _(event: KeyPressEvent) -> None:
             self._set(Approval(False, message=screen.word.text.strip()))

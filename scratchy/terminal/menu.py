@@ -289,6 +289,8 @@ class Choices:
         self.rows = [row for row in self._choose.rows if all(word in row.label.casefold() for word in words)]
 
     def hint(self, width: int) -> str:
+        if not self.rows:
+            return "Nothing matches · Esc leaves"
         return "Enter chooses · Tab shows more · Esc leaves" if width > 45 else "Enter · Tab more · Esc"
 
     def same(self, one: Choice, other: Choice) -> bool:

@@ -232,9 +232,13 @@ class Repl:
         """The person chooses; the line that belongs to it runs. What was typed before the rows were drawn chooses
         nothing: it is in the prompt."""
         with contextlib.suppress(asyncio.CancelledError):
-            picker = await asyncio.to_thread(import_module, "scratchy.terminal.picker")
-            self._waiting.bring_back()
-            if line := await picker.chosen(self._screen, self._ready_desk(), outcome):
+            if outcome.choose is not None and outcome.choose.is_yes_or_no:
+                line = await (await self._loaded_show()).approve.decide(outcome.choose)
+            else:
+                picker = await asyncio.to_thread(import_module, "scratchy.terminal.picker")
+                self._waiting.bring_back()
+                line = await picker.chosen(self._screen, self._ready_desk(), outcome)
+            if line:
                 await self._command(line, busy=self._in_turn)
 
     async def _show_recent(self) -> None:

@@ -93,6 +93,8 @@ class SessionRows:
         return f"{sessions}all folders: {len(self.rows):,} of {finder.known:,}{more}{none}"
 
     def hint(self, width: int) -> str:
+        if self._text and not self.rows and (self._search is None or self._search.done()):
+            return "Nothing matches" + ("" if self.everywhere else " in this folder · ^A all folders") + " · Esc"
         if width < 50:
             return "Enter ^Rename ^Xdel ^Tag ^All Tab Esc"
         other = "this folder" if self.everywhere else "all folders"
@@ -108,6 +110,7 @@ class SessionRows:
         self._keep()
         if self._search is not None:
             self._search.cancel()
+            self._search = None
         if len(text.strip()) >= _SEARCHED:
             self._search = self._begin(self._look_inside(text))
 
@@ -179,7 +182,7 @@ class SessionRows:
             found = await asyncio.to_thread(self.finder.search, text)
             if text == self._text:
                 self._found = found
-                self._keep()
+        self._keep()
 
     def _marks(self, row: SessionInfo, look: Look) -> list[str]:
         marks = ["foreign: its header names another id"] if row.foreign else []

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sessionbench import calling
 
 from scratchy.store.files import FileStore
 
+PAUSE = 1.1  # seconds after which a key is an answer
 ANSWERS = [
     calling("edit_file", {"file_path": "poem.txt", "old_text": "roses", "new_text": "thorns"}, "c1"),
     calling("create_file", {"file_path": "new.txt", "content": "made\n"}, "c2"),
@@ -90,6 +92,11 @@ def rewound(work: Work, terminal: Terminal) -> None:
     assert [message["role"] for message in work.messages()] == ["system"]
 
 
+def answer(terminal: Terminal, key: str) -> None:
+    time.sleep(PAUSE)
+    terminal.send(key)
+
+
 @pytest.mark.timeout(4 * PATIENCE)
 def test_a_rewind_shows_the_diffs_and_a_choice_restores_the_files(work: Work) -> None:
     with work.open("--yolo") as terminal:
@@ -97,29 +104,47 @@ def test_a_rewind_shows_the_diffs_and_a_choice_restores_the_files(work: Work) ->
         rewound(work, terminal)
         shown = terminal.text()
         assert "-thorns are red" in shown and "+roses are red" in shown and "+++ /dev/null" in shown
-        assert "Leave the files as they are" in shown and work.changed, "nothing is restored before the choice"
-        terminal.send("\r")
+        assert "n Leave the files as they are" in shown and work.changed, "nothing is restored before the choice"
+        answer(terminal, "y")
         terminal.wait_for("Restored 2 files.")
         standing(terminal)
         assert work.restored
         command(terminal, "/redo", "Restore 2 files")
         assert "This would do it again" in terminal.text()
-        terminal.send("\r")
+        answer(terminal, "\r")
         soon(lambda: work.changed, terminal)
 
 
 @pytest.mark.timeout(4 * PATIENCE)
-@pytest.mark.parametrize("keys", ["\x1b", "\x1b[B\r"])
+@pytest.mark.parametrize("keys", ["\x1b", "n"])
 def test_leaving_the_question_leaves_the_files(work: Work, keys: str) -> None:
     with work.open("--yolo") as terminal:
         talked(work, terminal)
         rewound(work, terminal)
-        terminal.send(keys)
-        standing(terminal)
+        answer(terminal, keys)
+        terminal.wait_for(lambda: "Leave the files" not in terminal.text())
         assert work.changed
         command(terminal, "/rewind files", "Restore 2 files")  # asks once more
         assert terminal.text().count("+roses are red") == 2
-        terminal.send("\r")
+        answer(terminal, "\r")
+        soon(lambda: work.restored, terminal)
+
+
+@pytest.mark.timeout(4 * PATIENCE)
+def test_what_was_typed_ahead_never_answers(work: Work) -> None:
+    with work.open("--yolo") as terminal:
+        talked(work, terminal)
+        terminal.send("/rewind 1\ry\ry")
+        terminal.wait_for("Restore 2 files")
+        terminal.send("yn")
+        terminal.wait_for("typing goes to the draft")
+        terminal.wait_for("queued: y")
+        terminal.wait_for(lambda: terminal.line() == "[default] yolo You: yyn")
+        terminal.wait_for(lambda: "typing goes to the draft" not in terminal.text())
+        terminal.send("\r")  # sends what is typed: it answers on an empty line only
+        terminal.wait_for("queued: yyn")
+        assert "Restore 2 files" in terminal.text() and work.changed
+        answer(terminal, "\r")
         soon(lambda: work.restored, terminal)
 
 
@@ -130,7 +155,7 @@ def test_a_person_changed_one_meanwhile(work: Work) -> None:
         work.poem.write_text("my own words\n")
         command(terminal, "/rewind 1", "Restore 1 file")
         assert "somebody else changed it since" in " ".join(terminal.text().split())
-        terminal.send("\r")
+        answer(terminal, "y")
         terminal.wait_for("Restored 1 file.")
         assert work.poem.read_text() == "my own words\n" and not work.new.exists()
 

@@ -103,6 +103,7 @@ def test_a_session_is_found_previewed_and_opened_and_the_picker_leaves_no_trace(
         terminal.wait_for(lambda: marked(terminal).startswith("gamma"))
         terminal.send(CTRL_U + "nothing has this")
         terminal.wait_for(lambda: marked(terminal) == "")
+        terminal.wait_for("Nothing matches")
         terminal.send("\r" + CTRL_U + "#" + CTRL_U + "later\r")
         terminal.wait_for(lambda: prompt_of(terminal) == "beta")
         assert "Filter:" not in terminal.text() and "│" not in terminal.text() and "/resume beta" in terminal.text()
