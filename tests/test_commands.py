@@ -11,6 +11,7 @@ import pytest
 from sessionbench import answer, calling, desk_in, run, script, take, texts, user
 
 from scratchy import MemoryStore, SessionManager
+from scratchy.commands.advice import at_prompt
 from scratchy.commands.dispatch import command_names, dispatch
 from scratchy.commands.listing import pickable
 from scratchy.commands.rows import age
@@ -202,6 +203,7 @@ def test_a_damaged_session_can_be_deleted_and_never_becomes_current(window):
     path.write_bytes(b"\0\0")
     refused = window.type("/resume bad")
     assert "'bad'" in refused and "cannot be read" in refused and str(path) in refused and window.id == "default"
+    assert "`/doctor fix`" in refused and "`/delete bad`" in refused and "`scratchy" not in refused
     assert path.read_bytes() == b"\0\0"
     assert "/resume bad" in window.type("/new bad")
     assert window.type("/delete bad").startswith("Deleted session: 'bad'") and not path.exists()
@@ -470,3 +472,11 @@ def test_clearing_twice_hides_nothing_and_any_entry_of_the_trash_comes_back(wind
     oldest = window.sm.trash()[-1]
     assert window.type(f"/restore {oldest.name}") == "Restored session: 'default' (3 messages)"
     assert window.texts[1:] == ["Hello", "Hi"]
+
+
+def test_advice_at_the_prompt_names_slash_commands():
+    told = (
+        "Say `scratchy session delete -- '-it'\\''s'` or `scratchy doctor --fix`, or `scratchy session watch x`, `ls`."
+    )
+    assert at_prompt(told) == "Say `/delete -it's` or `/doctor fix`, or `scratchy session watch x`, `ls`."
+    assert at_prompt("`scratchy doctor`, `scratchy session import '/a b.toon'`") == "`/doctor`, `/import /a b.toon`"

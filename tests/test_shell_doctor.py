@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +76,7 @@ def test_a_fix_keeps_the_file_and_makes_a_copy(home: Home) -> None:
     data = spoil(home)
     done = home.run("doctor", "--fix", "--yes")
     assert done.returncode == 0 and "1 mended" in done.stdout and "kept 8 of 9 messages" in done.stdout
+    assert "`scratchy session trash restore 2" in done.stdout
     assert home.load("bad") == [*MESSAGES[:4], *MESSAGES[5:]] and trashed(home) == [data]
     assert json.loads(home.run("doctor", "--json").stdout)["problems"] == []
     spoil(home, "worse")
@@ -86,8 +88,40 @@ def test_what_cannot_be_mended_stays_1(home: Home) -> None:
     (home.sessions / "z_chat.toon").write_bytes(b"Dear diary\n")
     (home.sessions / "z_chat.toon").chmod(0o644)
     done = home.run("doctor", "--fix", "--yes")
-    assert done.returncode == 1 and "`/delete z`" in done.stdout and "1 mended" in done.stdout
+    assert done.returncode == 1 and "`scratchy session delete z`" in done.stdout and "1 mended" in done.stdout
     assert (home.sessions / "z_chat.toon").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_what_is_said_of_a_file_with_another_ids_header_works(home: Home, taken: bool) -> None:
+    home.save("other", *MESSAGES)
+    path, other = home.sessions / "one%27s%20copy_chat.toon", home.sessions / "other_chat.toon"
+    path.write_bytes(other.read_bytes())
+    path.chmod(0o600)
+    if not taken:
+        other.unlink()
+    read, checked = home.run("session", "show", "one's copy"), home.run("doctor")
+    assert (read.returncode, checked.returncode) == (1, 0)
+    for told in (read.stderr, checked.stdout):
+        (command,) = re.findall("`scratchy ([^`]+)`", told)
+        assert "'other'" in told and "elete" not in told
+    done = home.run(*shlex.split(command))
+    assert done.returncode == 0, done.stderr
+    assert home.load("other-2" if taken else "other") == MESSAGES and path.exists()
+
+
+@pytest.mark.parametrize("session_id", ["zero", "-it's"])
+def test_a_shell_is_told_shell_commands_and_they_work(home: Home, session_id: str) -> None:
+    home.save(session_id, *MESSAGES)
+    for path in home.sessions.glob("*_chat.toon"):
+        path.write_bytes(b"")
+    for arguments in (["session", "show", "--", session_id], [f"-r{session_id}"], ["doctor"]):
+        done = home.run(*arguments)
+        told = done.stdout + done.stderr
+        assert done.returncode == 1 and "`/" not in told, told
+        assert "delete" in re.findall("`scratchy ([^`]+)`", told)[-1]
+    done = home.run(*shlex.split(re.findall("`scratchy ([^`]+)`", told)[-1]))
+    assert done.returncode == 0 and "Deleted" in done.stdout, done.stderr
 
 
 def test_a_config_that_cannot_be_read_is_a_finding(home: Home) -> None:
@@ -163,6 +197,7 @@ def test_the_slash_command_reports_and_repairs_all_but_the_current_session(tmp_p
         path = home.sessions / "mine_chat.toon"
         path.write_bytes(path.read_bytes().replace(b"messages[2]:", b"messages[3]:"))
         told = typed("/doctor fix")
+        assert "`/restore 2" in told and "`scratchy" not in told.partition("\n'mine")[0]
         assert "kept 8 of 9" in told and "'mine' is open in this window" in told
         assert home.load("bad") == [*MESSAGES[:4], *MESSAGES[5:]] and len(trashed(home)) == 1
     finally:

@@ -6,6 +6,7 @@ Not here: the commands themselves (a file a theme beside this one), how an outco
 import difflib
 
 from scratchy.commands import branches, doctor, moving, naming, search, sessions, talk
+from scratchy.commands.advice import at_prompt
 from scratchy.commands.outcome import Entry, Outcome
 from scratchy.core.errors import ScratchyError
 from scratchy.sessions.desk import Desk
@@ -78,7 +79,7 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
         work = entry.run(desk, rest.strip())
         return await (work if entry.reads or entry.run is talk.model else finished(work))  # no change is left half done
     except (ScratchyError, ValueError, TypeError) as error:
-        return Outcome(str(error))
+        return Outcome(at_prompt(str(error)))
     except OSError as error:
         return Outcome(
             f"/{entry.name} failed: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}."

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from scratchy.commands.advice import at_prompt
 from scratchy.commands.outcome import Outcome
 from scratchy.core.findings import report_text
 from scratchy.core.text import reveal
@@ -21,4 +22,4 @@ async def doctor(desk: Desk, argument: str) -> Outcome:
     current = desk.conversation.session_id
     ours = any(found.session_id == current and found.kind == "damaged" for found in report.problems)
     hint = f"\n'{current}' is open in this window: leave it, then `scratchy doctor --fix` repairs it." if ours else ""
-    return Outcome(reveal(report_text(report, most=10)).replace("--fix", "`/doctor fix`") + hint)
+    return Outcome(at_prompt(reveal(report_text(report, most=10))) + hint)

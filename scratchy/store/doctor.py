@@ -17,7 +17,7 @@ from scratchy.core.messages import Message
 from scratchy.core.stored import Header
 from scratchy.store.disk import copy_all, naming, write_all
 from scratchy.store.foreign import decode_foreign
-from scratchy.store.ids import SUFFIX, check_id, decode_id, file_name, is_plain
+from scratchy.store.ids import SUFFIX, check_id, decode_id, file_name, is_plain, shell_id, shell_word
 from scratchy.store.lock import Clean, Lock, holding, locked, look
 from scratchy.store.place import FOREIGN_MOST, Place, open_file, read_head
 from scratchy.store.references import References
@@ -84,8 +84,8 @@ class Doctor:
         except SessionNotFoundError:  # deleted or renamed just now
             return
         except SessionCorruptedError as error:
-            reason = str(error).partition("cannot be read: ")[2].partition(", at byte")[0]
-            yield _problem("no file", reason, path, called, advice=f"`/delete {called}` moves it to the trash.")
+            reason, delete = str(error).partition("cannot be read: ")[2].partition(f", {path}")[0], _delete(called)
+            yield _problem("no file", reason, path, called, advice=delete)
             return
         except OSError as error:
             yield _problem("unreadable", f"cannot be opened: {error.strerror}", path, called)
@@ -110,8 +110,9 @@ class Doctor:
             header, messages, head = self._read(handle)
             session_id = owner(self._place, name, header.session_id)
             if session_id is None:
-                text = f"its header names '{header.session_id}': a copy, perhaps a sync client's; nothing uses it"
-                yield Finding("foreign", text, path, called, advice="Delete or rename the file if you do not need it.")
+                text = f"its header names another session, '{header.session_id}'; nothing uses the file"
+                advice = f"`scratchy session import {shell_word(path)}` makes it a session of its own."
+                yield Finding("foreign", text, path, called, advice=advice)
                 return
             references.begin(session_id, path, header)
             for message in messages:
@@ -182,11 +183,14 @@ class Doctor:
         holder = holding(self._place.lock_path(session_id)) if session_id is not None else None
         if session_id is None or not saved.kept:
             why = "no message in it is readable" if session_id else "which session it was is not known"
-            advice = f"Nothing to repair: {why}. `/delete {called}` moves it to the trash."
+            advice = f"Nothing to repair: {why}. {_delete(called)}"
         elif holder is not None:
             advice = f"It is held by {holder}, so it is left alone.{holder.advice}"
         else:
-            advice = f"--fix moves the file to the trash, whole, and makes a copy of what is readable: {_kept(saved)}."
+            advice = (
+                "`scratchy doctor --fix` moves the file to the trash, whole, and makes a copy of what is readable: "
+                f"{_kept(saved)}."
+            )
         mendable = session_id is not None and saved.kept > 0 and holder is None
         text = f"cannot be read: {error.reason}"
         return _problem("damaged", text, path, session_id or called, error.offset, advice, mendable=mendable)
@@ -240,7 +244,7 @@ class Doctor:
             raise
         finally:
             self._disk.close(copy)
-        return f"kept {_kept(saved)}; the file as it was is in the trash (`/restore {entry}`)"
+        return f"kept {_kept(saved)}; the file as it was is in the trash (`scratchy session trash restore {entry}`)"
 
     def _write(self, source: int, copy: int, saved: Saved, session_id: str) -> int:
         """The copy, read back strictly; its size."""
@@ -288,6 +292,10 @@ def _problem(
     mendable: bool = False,
 ) -> Finding:
     return Finding(kind, text, path, session_id, offset, advice, problem=True, mendable=mendable)
+
+
+def _delete(called: str) -> str:
+    return f"`scratchy session delete {shell_id(called)}` moves it to the trash."
 
 
 def _kept(saved: Saved) -> str:

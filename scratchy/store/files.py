@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scratchy.core.errors import (
-    SessionCorruptedError,
     SessionLockedError,
     SessionNotFoundError,
 )
@@ -19,8 +18,9 @@ from scratchy.store.drafts import read_draft, write_draft
 from scratchy.store.ids import check_id
 from scratchy.store.listing import listed, recent
 from scratchy.store.lock import Lock, acquire, holder, locked, look, release
-from scratchy.store.place import Place, read_header
+from scratchy.store.place import Place, check_named, damaged, read_header
 from scratchy.store.renaming import taken
+from scratchy.store.toonfile import DamageError
 from scratchy.store.trash import Trash
 from scratchy.store.writer import SessionFile
 
@@ -95,9 +95,11 @@ class FileStore:
     def header(self, session_id: str) -> tuple[Header, int]:
         path = self._place.find(check_id(session_id))
         header, count = read_header(self._disk, path, session_id)
-        if header.session_id not in (session_id, ""):
-            text = f"Session '{session_id}' cannot be read: the header of {path} names '{header.session_id}'."
-            raise SessionCorruptedError(session_id, text)
+        try:
+            if header.session_id:
+                check_named(header, session_id)
+        except DamageError as error:
+            raise damaged(session_id, path, error) from None
         return header._replace(session_id=session_id), count
 
     def tail(self, session_id: str, count: int, before: int | None = None) -> tuple[int, list[Message]]:
@@ -222,9 +224,11 @@ class FileWriter:
         with self._turn():
             self._file.replace(messages, reason)
 
-    def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+    def edit(
+        self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None, updated_at: str | None = None
+    ) -> None:
         with self._turn():
-            self._file.edit(title, metadata)
+            self._file.edit(title, metadata, updated_at)
 
     def cut(self, count: int, *, reason: str = "rewound") -> str:
         with self._turn():

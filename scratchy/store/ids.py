@@ -105,3 +105,8 @@ def file_name(session_id: str) -> str:
 def shell_word(session_id: str) -> str:
     """The id as one word of a shell line."""
     return session_id if _is_safe(session_id) else "'" + session_id.replace("'", "'\\''") + "'"
+
+
+def shell_id(session_id: str) -> str:
+    """The same where a command takes an id: one that begins with a dash is no option."""
+    return ("-- " if session_id.startswith("-") else "") + shell_word(session_id)

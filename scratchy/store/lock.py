@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from scratchy.core.errors import SessionLockedError
 from scratchy.store.disk import Disk
-from scratchy.store.ids import shell_word
+from scratchy.store.ids import shell_id, shell_word
 from scratchy.system import SAFE_OPEN, host_name, is_stopped, lock_holder, read_at, try_lock, write_at
 
 PATIENCE = 0.5  # seconds that a busy lock is tried
@@ -231,9 +231,8 @@ def _refusal(disk: Disk, path: str, session_id: str) -> SessionLockedError:
     finally:
         disk.close(handle)
     name = shell_word(session_id)
-    after = "-- " if session_id.startswith("-") else ""
     text = (
-        f"Session '{session_id}' is held by {holder}. `scratchy session watch {after}{name}` shows it live, "
+        f"Session '{session_id}' is held by {holder}. `scratchy session watch {shell_id(session_id)}` shows it live, "
         f"`scratchy --fork={name}` opens a copy; it is free when that process ends.{holder.advice}"
     )
     return SessionLockedError(session_id, text, pid=holder.pid, host=holder.host, since=holder.since)

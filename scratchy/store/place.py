@@ -15,13 +15,15 @@ from scratchy.core.stored import Header
 from scratchy.store import lock
 from scratchy.store.disk import Disk, naming
 from scratchy.store.foreign import decode_foreign, utc_text
-from scratchy.store.ids import SUFFIX, encode_id, file_name, is_plain
+from scratchy.store.ids import SUFFIX, encode_id, file_name, is_plain, shell_id, shell_word
 from scratchy.store.slices import read_slice, slices
 from scratchy.store.toonfile import (
     HEAD,
     DamageError,
     FutureError,
     Head,
+    NoFileError,
+    OtherError,
     body_end,
     decode_document,
     decode_items,
@@ -180,7 +182,7 @@ def open_file(disk: Disk, path: str, session_id: str, flags: int) -> int:
             raise
         mode = stat.S_IFLNK
     kind = _KINDS.get(stat.S_IFMT(mode), "a device")
-    raise damaged(session_id, path, DamageError(f"{kind} stands in the place of its file"))
+    raise damaged(session_id, path, NoFileError(f"{kind} stands in the place of its file"))
 
 
 def damaged(session_id: str, path: str, error: DamageError) -> SessionCorruptedError:
@@ -188,17 +190,21 @@ def damaged(session_id: str, path: str, error: DamageError) -> SessionCorruptedE
     if isinstance(error, FutureError):
         text = f"Session '{session_id}' cannot be read: {error.reason}, {path}. It was left untouched; update Scratchy."
         return SessionVersionError(session_id, text)
-    return SessionCorruptedError(
-        session_id,
-        f"Session '{session_id}' cannot be read: {error.reason}, at byte {error.offset} of {path}. "
-        f"It was left untouched; `scratchy doctor --fix` saves what is readable of it, `/delete {session_id}` moves it "
-        "to the trash.",
-    )
+    advice, where = f"`scratchy session delete {shell_id(session_id)}` moves it to the trash.", path
+    if isinstance(error, OtherError):
+        advice = f"`scratchy session import {shell_word(path)}` makes it a session of its own."
+    elif not isinstance(error, NoFileError):
+        where = f"at byte {error.offset} of {path}"
+        advice = f"`scratchy doctor` says whether `scratchy doctor --fix` can save some of it, {advice}"
+    text = f"Session '{session_id}' cannot be read: {error.reason}, {where}. It was left untouched; {advice}"
+    return SessionCorruptedError(session_id, text)
 
 
 def check_named(header: Header, session_id: str) -> None:
+    if not header.session_id:
+        raise DamageError("its header names no session")
     if header.session_id != session_id:
-        raise DamageError(f"its header names another session, {header.session_id!r}")
+        raise OtherError(f"its header names another session, {header.session_id!r}")
 
 
 def read_head(disk: Disk, handle: int) -> Head | None:

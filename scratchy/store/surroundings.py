@@ -67,7 +67,9 @@ def _modes(place: Place) -> Iterator[Finding]:
     first, *more = [*_loose(place)] or [None]
     if first is not None:
         text = "others may read it" + (f", and {len(more):,} more files and folders of ours" if more else "")
-        yield Finding("modes", text, first[0], advice="--fix makes them private.", problem=True, mendable=True)
+        yield Finding(
+            "modes", text, first[0], advice="`scratchy doctor --fix` makes them private.", problem=True, mendable=True
+        )
 
 
 def _loose(place: Place) -> Iterator[tuple[str, bool]]:

@@ -43,6 +43,14 @@ class FutureError(DamageError):
     """Written by a newer Scratchy."""
 
 
+class NoFileError(DamageError):
+    """A folder, link, FIFO or device."""
+
+
+class OtherError(DamageError):
+    """Whole, but its header names another session than its file's name."""
+
+
 class Head(NamedTuple):
     """`total` messages are counted; `patch` is the offset of the `updated_at` line, `body` that of the first item."""
 

@@ -159,7 +159,7 @@ def test_what_no_copy_can_be_made_of_is_left_alone(tmp_path):
     for number, data in enumerate((b"", bytes(9000), b"Dear diary,\n  - no message\n", b"7", b'{"session_id": "x"}')):
         path = write(tmp_path / str(number), data)
         (damage,) = check(tmp_path / str(number))
-        assert damage.problem and not damage.mendable and "/delete x" in damage.advice
+        assert damage.problem and not damage.mendable and "`scratchy session delete x`" in damage.advice
         assert path.read_bytes() == data
 
 
