@@ -12,10 +12,11 @@ from scratchy.core.errors import ScratchyError
 from scratchy.sessions import branches
 from scratchy.sessions.branches import Rewound, Turn, Undone
 from scratchy.sessions.desk import Desk
-from scratchy.sessions.family import Node, rewind_of, tree_of, trees
+from scratchy.sessions.family import Family, rewind_of, tree_of, trees
 
 _OFFERED = 30  # turns to choose from
 _LINE = 60  # characters of a message that name its turn
+_DEEP = 6  # generations that a tree indents: it is read at 40 columns
 
 
 async def fork(desk: Desk, argument: str) -> Outcome:
@@ -71,20 +72,22 @@ async def tree(desk: Desk, argument: str) -> Outcome:
     return Outcome("\n".join(drawn(family, current)))
 
 
-def drawn(node: Node, current: str, depth: int = 0) -> Iterator[str]:
-    """A line a session, two blanks a generation; `*` marks the current one."""
-    space = "  " * depth
-    if node.state == "rewound":
-        yield f"{space}- rewound at {node.at}, {_many(node.messages or 0, 'message')}"
-        yield f"{space}  /restore {node.entry}"
-    else:
+def drawn(family: Family, current: str) -> Iterator[str]:
+    """A line a session, two blanks a generation; `*` marks the current one. Where the blanks end, who comes from whom
+    is said."""
+    for node in family:
+        space = "  " * min(node.depth, _DEEP)
+        source = f", of {node.parent}" if node.depth > _DEEP else ""
         at = f"at {node.at}, " if node.at is not None else ""
-        told = {"gone": "gone", "trash": "in the trash"}.get(node.state, f"{at}{_many(node.messages or 0, 'message')}")
+        many = f"{at}{_many(node.messages or 0, 'message')}{source}"
+        if node.state == "rewound":
+            yield f"{space}- rewound {many}"
+            yield f"{space}  /restore {node.entry}"
+            continue
+        told = {"gone": "gone", "trash": "in the trash"}.get(node.state, many)
         yield f"{space}{'*' if node.session_id == current else '-'} {node.session_id}  {told}"
         if node.title:
             yield f"{space}  {' '.join(node.title.split())}"
-    for child in node.children:
-        yield from drawn(child, current, depth + 1)
 
 
 def _line(turn: Turn) -> str:

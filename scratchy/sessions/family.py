@@ -13,7 +13,7 @@ State = Literal["stored", "rewound", "trash", "gone"]
 
 class Node(NamedTuple):
     """A session, or what a rewind cut off one. `at`: the message of the parent where it begins; `entry`: in the trash,
-    "" for one that is not; `messages` None where nobody knows."""
+    "" for one that is not; `messages` None where nobody knows; `depth`: generations below the family's first."""
 
     session_id: str
     state: State = "stored"
@@ -21,7 +21,12 @@ class Node(NamedTuple):
     at: int | None = None
     title: str | None = None
     entry: str = ""
-    children: "tuple[Node, ...]" = ()
+    depth: int = 0
+    parent: str | None = None
+
+
+Family = list[Node]
+"""Parents before their children, and these before the parent's next one."""
 
 
 def rewind_of(metadata: Mapping[str, Any]) -> tuple[str, int] | None:
@@ -47,7 +52,7 @@ def _fields(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def trees(infos: Iterable[SessionInfo], trash: Sequence[TrashEntry]) -> list[Node]:
+def trees(infos: Iterable[SessionInfo], trash: Sequence[TrashEntry]) -> list[Family]:
     """Every family, in the order of `infos` (their first member's); sessions without kin are families of one."""
     rows = {info.session_id: info for info in infos}
     living = {former: name for name, info in reversed(rows.items()) for former in former_ids(_metadata(info))}
@@ -63,32 +68,37 @@ def trees(infos: Iterable[SessionInfo], trash: Sequence[TrashEntry]) -> list[Nod
     removed = {entry.session_id: entry for entry in reversed(trash)}  # the newest one of each
     seen: set[str] = set()
 
-    def node(name: str) -> Node:
+    def node(name: str, depth: int, parent: str | None) -> Node:
         seen.add(name)
-        at = parents[name][1] if name in parents else None
-        below = [node(child) for child in children.get(name, ()) if child not in seen]
-        info = rows.get(name)
+        at, info = parents[name][1] if name in parents else None, rows.get(name)
         if info is None:
             gone = removed.get(name)
-            state: State = "gone" if gone is None else "trash"
-            return Node(name, state, entry=gone.name if gone else "", children=tuple(below))
-        told = rewind_of(_metadata(info))
+            return Node(name, "gone" if gone is None else "trash", entry=gone.name if gone else "", depth=depth)
+        return Node(name, "stored", info.count, at, info.header.title if info.header else None, "", depth, parent)
+
+    def below(name: str, depth: int) -> list[Node]:
+        found = [node(child, depth, name) for child in children.get(name, ()) if child not in seen]
+        told = rewind_of(_metadata(rows[name])) if name in rows else None
         cut = entries.get(told[0]) if told is not None else None
         if told is not None and cut is not None:
-            below.append(Node(name, "rewound", cut.count, told[1], entry=cut.name))
-        below.sort(key=lambda child: child.at or 0)
-        return Node(name, "stored", info.count, at, info.header.title if info.header else None, children=tuple(below))
+            found.append(Node(name, "rewound", cut.count, told[1], None, cut.name, depth, name))
+        return sorted(found, key=lambda child: child.at or 0)
 
-    return [node(root) for name in rows if (root := _root(name, parents)) not in seen]
+    def family(root: str) -> Family:
+        found: Family = []
+        ahead = [node(root, 0, None)]
+        while ahead:  # no recursion: a chain of forks may be longer than that goes
+            found.append(one := ahead.pop())
+            if one.state != "rewound":
+                ahead += reversed(below(one.session_id, one.depth + 1))
+        return found
+
+    return [family(_root(name, parents)) for name in rows if name not in seen]
 
 
-def tree_of(session_id: str, families: Iterable[Node]) -> Node | None:
+def tree_of(session_id: str, families: Iterable[Family]) -> Family | None:
     """The family that a session belongs to."""
-    return next((root for root in families if _holds(root, session_id)), None)
-
-
-def _holds(node: Node, session_id: str) -> bool:
-    return node.session_id == session_id or any(_holds(child, session_id) for child in node.children)
+    return next((family for family in families if any(node.session_id == session_id for node in family)), None)
 
 
 def _root(name: str, parents: Mapping[str, tuple[str, int | None]]) -> str:

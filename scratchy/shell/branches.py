@@ -4,7 +4,6 @@ Not here: what a fork is (sessions/branches.py), the flags (session_cli.py).
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,12 @@ def tree(folder: Path, session_id: str | None, as_json: bool) -> int:
     manager = SessionManager(store=compose.open_folder(folder))
     families = trees(manager.infos(), manager.trash())
     if session_id is not None:
-        root = tree_of(session_id, families)
-        if root is None:
+        found = tree_of(session_id, families)
+        if found is None:
             raise SessionNotFoundError(session_id)
-        families = [root]
+        families = [found]
     if as_json:
-        rows = [row for family in families for row in _rows(family, None)]
+        rows = [_row(node) for family in families for node in family]
         say(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
         return 0
     for family in families:
@@ -46,9 +45,9 @@ def tree(folder: Path, session_id: str | None, as_json: bool) -> int:
     return 0
 
 
-def _rows(node: Node, parent: str | None) -> Iterator[dict[str, Any]]:
-    """A row a node, parents first. What a rewind cut off has the id of its session."""
-    row = {"id": node.session_id, "parent": parent, "at": node.at, "message_count": node.messages, "title": node.title}
-    yield row | {"state": node.state, "entry": node.entry or None}
-    for child in node.children:
-        yield from _rows(child, node.session_id)
+def _row(node: Node) -> dict[str, Any]:
+    """What a rewind cut off has the id of its session."""
+    return {
+        "id": node.session_id, "parent": node.parent, "at": node.at, "message_count": node.messages,
+        "title": node.title, "state": node.state, "entry": node.entry or None,
+    }  # fmt: skip

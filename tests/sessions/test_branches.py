@@ -268,6 +268,20 @@ def test_strange_headers_make_no_endless_tree(window):
     assert window.type("/tree").startswith("* c")
 
 
+def test_a_chain_of_forks_longer_than_python_recurses_is_drawn_and_narrow(tmp_path):
+    window = Window(tmp_path, "f0", MemoryStore())
+    for number in range(3_000):
+        parent = {"parent": {"id": f"f{number - 1}", "at": 1}} if number else {}
+        writer = window.store.open(f"f{number}", create=Header(f"f{number}", "", "", metadata=parent))
+        writer.append([user("x")])
+        writer.close()
+    lines = window.type("/tree").split("\n")
+    assert len(lines) == 3_000 and max(map(len, lines)) <= 50
+    assert lines[0] == "* f0  1 message" and lines[3] == "      - f3  at 1, 1 message"
+    assert lines[2_999] == "            - f2999  at 1, 1 message, of f2998"
+    run(window.desk.close())
+
+
 def test_a_long_session_is_rewound_from_its_end(tmp_path):
     """Only the end is in memory, and only the end is read; the rest is there all the same."""
     store = FileStore(tmp_path / "sessions")
