@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -80,6 +81,19 @@ SAFE_OPEN = (
     | getattr(os, "O_BINARY", 0)
 )
 """Flags for open(2): never through a link, never waiting for a FIFO's other end, never inherited, bytes as they are."""
+
+
+def first_bytes(path: str, most: int) -> bytes:
+    """The beginning of a regular file; empty for a link, a FIFO, a device, and for what is not there."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):  # opening some devices does things
+            return b""
+        handle = os.open(path, os.O_RDONLY | SAFE_OPEN)
+    except (OSError, ValueError):
+        return b""
+    with open(handle, "rb") as file:
+        return file.read(most) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+
 
 _HERE, _BIRTH = -100, 0x800  # of Linux's statx: AT_FDCWD, STATX_BTIME
 _FAR = 1 << 30  # Windows' locks are mandatory: the byte that is locked lies where nobody reads

@@ -10,10 +10,14 @@ from scratchy.commands.outcome import Outcome
 from scratchy.commands.telling import counted, messages_text
 from scratchy.core.messages import Message, text_of
 from scratchy.core.ports import Store
+from scratchy.core.stored import tags_in
 from scratchy.sessions.desk import Desk
+from scratchy.sessions.family import parent_of
+from scratchy.sessions.project import folder_in
 
 _PAGE = 10  # messages that /history shows unasked
 _LARGEST = 1000  # … and at most
+_COUNTS = ("prompt_tokens", "completion_tokens")
 _AROUND = 3  # messages shown before and after the one that was looked for
 
 
@@ -106,15 +110,12 @@ def _described(desk: Desk) -> list[str]:
     conversation = desk.conversation
     title = conversation.writer.header.title if conversation.writer else None
     metadata = conversation.session.metadata
-    tags: Any = metadata.get("tags")
-    parent: Any = metadata.get("parent")
-    held_in: Any = metadata.get("folder")
+    parent, held_in = parent_of(metadata), folder_in(metadata)
     lines = [f"Title: {title}"] if title else []
-    if isinstance(tags, list) and tags:
-        lines.append(f"Tags: {', '.join(map(str, cast('list[Any]', tags)))}")
-    if isinstance(parent, dict):
-        fields = cast("dict[str, Any]", parent)
-        lines.append(f"Parent: {fields.get('id')}, forked at message {fields.get('at')}")
+    if tags := tags_in(metadata):
+        lines.append(f"Tags: {', '.join(tags)}")
+    if parent is not None:
+        lines.append(f"Parent: {parent[0]}" + (f", forked at message {parent[1]}" if parent[1] is not None else ""))
     if held_in and held_in != str(desk.config.folder):
         lines.append(f"Was held in: {held_in}")
     return lines
@@ -123,7 +124,6 @@ def _described(desk: Desk) -> list[str]:
 def _tokens(messages: list[Message], title: Any) -> str:
     """`title`: what asking for the session's title took."""
     told: list[Any] = [*(message.get("usage") for message in messages), title]
-    usages = [cast("dict[str, int]", usage) for usage in told if isinstance(usage, dict)]
-    sent = sum(usage.get("prompt_tokens", 0) for usage in usages)
-    answered = sum(usage.get("completion_tokens", 0) for usage in usages)
+    usages = [cast("dict[str, Any]", usage) for usage in told if isinstance(usage, dict)]
+    sent, answered = (sum(count for usage in usages if type(count := usage.get(key)) is int) for key in _COUNTS)
     return f"{sent} in, {answered} out"

@@ -39,5 +39,7 @@ from scratchy.compose.tools import system_message as system_message
 from scratchy.compose.tools import tool_from_function as tool_from_function
 from scratchy.compose.tools import tool_from_schema as tool_from_schema
 from scratchy.config import Config as Config
+from scratchy.config import titles_wanted as titles_wanted
 from scratchy.config import transcript_wanted as transcript_wanted
 from scratchy.system import birth_time as birth_time
+from scratchy.system import first_bytes as first_bytes

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from scratchy import compose
 from scratchy.core.errors import ScratchyError
@@ -18,7 +18,7 @@ from scratchy.core.messages import Message, text_of
 from scratchy.core.ports import Store
 from scratchy.core.stored import Header, SessionInfo, tags_in
 from scratchy.core.text import reveal
-from scratchy.sessions.project import identity, is_here, is_same
+from scratchy.sessions.project import folder_in, identity, is_here, is_same, project_in
 from scratchy.sessions.times import utc_stamp
 
 SAID = 6
@@ -26,6 +26,7 @@ SAID = 6
 _FIRST = 6  # messages from the start, among which the person's first words are looked for
 _HITS = 100
 _NEAR = 3
+_LINK_MOST = 8192  # bytes of a worktree's `.git`: a path
 _SHOWN = 300  # characters of a message that a row may show
 
 
@@ -61,7 +62,7 @@ class Finder:
         """Whether it was held in this folder, under whatever path."""
         path = folder_of(info.header)
         if path not in self._paths:
-            self._paths[path] = bool(path) and is_here(path, self._folder)
+            self._paths[path] = is_here(path, self._folder)
         return self._paths[path]
 
     def read(self, count: int) -> None:
@@ -183,30 +184,22 @@ def near_ones(wanted: str, infos: Sequence[SessionInfo], how: str = "`/resume {}
 
 
 def folder_of(header: Header | None) -> str:
-    return _text(header.metadata if header is not None else {}, "folder")
+    return folder_in(header.metadata) if header is not None else ""
 
 
 def model_of(header: Header | None) -> str:
-    return _text(header.metadata if header is not None else {}, "model")
+    model = header.metadata.get("model") if header is not None else None
+    return model if isinstance(model, str) else ""
 
 
 def _project(info: SessionInfo) -> Mapping[str, Any]:
-    project: Any = info.header.metadata.get("project") if info.header is not None else None
-    return cast("dict[str, Any]", project) if isinstance(project, dict) else {}
+    return project_in(info.header.metadata) if info.header is not None else {}
 
 
 def _git_link(folder: str) -> str:
     """Where the `.git` file of a worktree leads; empty for any other folder."""
-    try:
-        text = Path(folder, ".git").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+    text = compose.first_bytes(os.path.join(folder, ".git"), _LINK_MOST).decode("utf-8", "replace")
     return text.removeprefix("gitdir:").strip() if text.startswith("gitdir:") else ""
-
-
-def _text(metadata: Mapping[str, Any], key: str) -> str:
-    value = metadata.get(key)
-    return value if isinstance(value, str) else ""
 
 
 def _searched(info: SessionInfo) -> str:

@@ -15,6 +15,7 @@ from scratchy.core.text import reveal
 
 _GIT_SECONDS = 2.0
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-optional-locks")
+_EACH_PROCESS = ("/proc/", "/dev/fd/")  # /proc/self/cwd is wherever one stands
 _ROOT = ("rev-list", "--max-parents=0", "HEAD")
 
 
@@ -70,9 +71,23 @@ def is_same_inode(stored: Mapping[str, Any], today: Mapping[str, Any]) -> bool:
     return born[0] == born[1] if all(born) else stored.get("device") == today.get("device")
 
 
+def folder_in(metadata: Mapping[str, Any]) -> str:
+    """The path that a header's `folder` tells; "" for one that would be another in each process, and for no path."""
+    path = metadata.get("folder")
+    if not isinstance(path, str) or not os.path.isabs(path) or "\0" in path:
+        return ""
+    return "" if path.startswith(_EACH_PROCESS) else path
+
+
+def project_in(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a header tells of `identity`; empty where it does not."""
+    project = metadata.get("project")
+    return cast("dict[str, Any]", project) if isinstance(project, dict) else {}
+
+
 def is_here(stored: str, here: str) -> bool:
-    """Whether a stored path is this folder; `here` is resolved."""
-    return stored == here or os.path.realpath(stored) == here
+    """Whether a path of `folder_in` is this folder; `here` is resolved."""
+    return bool(stored) and (stored == here or os.path.realpath(stored) == here)
 
 
 def last_of(infos: Iterable[SessionInfo], folder: Path, machine: Callable[[], str]) -> tuple[SessionInfo | None, str]:
@@ -86,8 +101,8 @@ def last_of(infos: Iterable[SessionInfo], folder: Path, machine: Callable[[], st
     for info in infos:
         if info.header is None or info.foreign:
             continue
-        path = info.header.metadata.get("folder")
-        if not isinstance(path, str):
+        path = folder_in(info.header.metadata)
+        if not path:
             continue
         if path not in resolved:
             resolved[path] = is_here(path, here)
@@ -107,15 +122,15 @@ def _moved(
     gone: dict[str, bool] = {}
     today: dict[str, Any] | None = None
     for info, metadata in others:
-        path, project = str(metadata["folder"]), metadata.get("project")
-        if not isinstance(project, dict):
+        path, project = folder_in(metadata), project_in(metadata)
+        if not project:
             continue
         if path not in gone:
             gone[path] = not os.path.lexists(path)
         if not gone[path] or not metadata.get("machine") or metadata["machine"] != machine():
             continue
         today = identity(folder) if today is None else today
-        if is_same(cast("dict[str, Any]", project), today):
+        if is_same(project, today):
             return info, path
     return None
 
@@ -123,8 +138,8 @@ def _moved(
 def working_folder(metadata: Mapping[str, Any], here: Path, machine: str, *, adopt: bool = False) -> tuple[Path, str]:
     """Where a resumed session works, and what to say: in its own folder, if this machine wrote it and the folder is
     there; else, or to `adopt` it, in today's."""
-    stored = metadata.get("folder")
-    if not isinstance(stored, str) or not stored or is_here(stored, os.path.realpath(here)):
+    stored = folder_in(metadata)
+    if not stored or is_here(stored, os.path.realpath(here)):
         return here, ""
     ours = bool(machine) and metadata.get("machine") == machine
     if adopt or not ours:

@@ -6,14 +6,14 @@ Not here: the index (store), how hits are shown (the faces), when the model has 
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from scratchy import compose
 from scratchy.core.found import Found
 from scratchy.core.ports import Store
 from scratchy.core.stored import Header, tags_in
 from scratchy.sessions.finding import folder_of
-from scratchy.sessions.project import is_here, is_same
+from scratchy.sessions.project import folder_in, is_here, is_same, project_in
 from scratchy.sessions.worker import finished
 
 PRIVATE = "private"
@@ -79,12 +79,9 @@ def _is_kin(header: Header, facts: Mapping[str, Any]) -> bool:
     """The same folder, or the same project that was moved, and the same server: what it was told, it may be told."""
     if (header.metadata.get("endpoint") or "") != (facts.get("endpoint") or ""):
         return False
-    held, here = folder_of(header), str(facts.get("folder") or "")
+    held, here = folder_of(header), folder_in(facts)
     if not held or not here:
         return False
     if is_here(held, os.path.realpath(here)):
         return True
-    stored, today = header.metadata.get("project"), facts.get("project")
-    if not isinstance(stored, dict) or not isinstance(today, dict) or os.path.lexists(held):
-        return False
-    return is_same(cast("dict[str, Any]", stored), cast("dict[str, Any]", today))
+    return not os.path.lexists(held) and is_same(project_in(header.metadata), project_in(facts))

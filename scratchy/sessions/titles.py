@@ -14,6 +14,7 @@ from scratchy.core.errors import ProviderError
 from scratchy.core.events import TextDelta
 from scratchy.core.messages import Message, Usage, text_of
 from scratchy.core.ports import Provider, Reply
+from scratchy.core.stored import tags_in
 from scratchy.core.text import clean
 
 if TYPE_CHECKING:
@@ -110,7 +111,6 @@ def _title(answer: str) -> str | None:
 def may_ask(conversation: "Conversation", provider: Provider) -> bool:
     """Whether the model is to be asked: after the first turn, when nobody gave a title, and never for `private`."""
     session = conversation.session
-    tags = session.metadata.get("tags")
     roles = [message.get("role") for message in session.messages]
     return (
         provider.name not in _NEVER_ASKED
@@ -118,7 +118,7 @@ def may_ask(conversation: "Conversation", provider: Provider) -> bool:
         and conversation.count == len(session.messages)
         and roles.count("user") == 1
         and roles[-1] == "assistant"
-        and not (isinstance(tags, list) and PRIVATE in tags)
+        and PRIVATE not in tags_in(session.metadata)
     )
 
 

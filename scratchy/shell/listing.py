@@ -12,7 +12,8 @@ from scratchy.commands.rows import named, shown
 from scratchy.core.stored import SessionInfo, tags_in
 from scratchy.core.text import clean, escaped_json
 from scratchy.sessions.channels import channel_of
-from scratchy.sessions.finding import Finder, folder_of
+from scratchy.sessions.family import parent_of
+from scratchy.sessions.finding import Finder, folder_of, model_of
 from scratchy.shell.printing import say
 
 _AT_ONCE = 1000
@@ -70,14 +71,15 @@ def _row(info: SessionInfo, passage: str | None) -> dict[str, Any]:
     row: dict[str, Any] = {"id": info.session_id, "message_count": info.count, "size": info.size}
     if info.header is not None:
         header, metadata = info.header, info.header.metadata
+        parent, provider = parent_of(metadata), metadata.get("provider")
         row |= {
             "title": header.title,
             "tags": tags_in(metadata),
             "folder": folder_of(header) or None,
-            "provider": metadata.get("provider"),
-            "model": metadata.get("model"),
+            "provider": provider if isinstance(provider, str) else None,
+            "model": model_of(header) or None,
             "channel": channel_of(info.session_id),
-            "parent": metadata.get("parent"),
+            "parent": {"id": parent[0], "at": parent[1]} if parent else None,
             "created_at": header.created_at,
             "last_activity": header.updated_at,
         }

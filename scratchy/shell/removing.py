@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from scratchy import compose
 from scratchy.core.errors import ConfigError, SessionLockedError, SessionNotFoundError
-from scratchy.core.stored import SessionInfo, TrashEntry
+from scratchy.core.stored import SessionInfo, TrashEntry, tags_in
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.manager import SessionManager
 from scratchy.shell.printing import say, tell
@@ -32,7 +32,7 @@ class Filter(NamedTuple):
         if info.header is None:
             return False
         old = self.older_than is None or _is_old(info.header.updated_at, now, self.older_than)
-        return old and (self.tag is None or self.tag in info.header.metadata.get("tags", ()))
+        return old and (self.tag is None or self.tag in tags_in(info.header.metadata))
 
 
 def seconds_of(text: str) -> float:

@@ -149,6 +149,25 @@ def test_a_moved_folder_is_this_one_and_clones_and_worktrees_are_told(tmp_path: 
     assert told == {"here": "", "moved": "moved", "copy": "clone", "tree": "worktree", "stranger": ""}
 
 
+def test_what_stands_in_the_place_of_git_is_neither_waited_for_nor_read_for_ever(tmp_path: Path) -> None:
+    store = MemoryStore()
+    made = {
+        "fifo": os.mkfifo,
+        "device": lambda path: path.symlink_to("/dev/zero"),
+        "large": lambda path: path.write_bytes(b"gitdir: " + b"/x" * 5_000_000),
+        "bytes": lambda path: path.write_bytes(b"gitdir: \xff\0\n"),
+        "link": lambda path: path.symlink_to(tmp_path / "fifo" / ".git"),
+    }
+    for name, make in made.items():
+        (tmp_path / name).mkdir()
+        make(tmp_path / name / ".git")
+        add(store, name, folder=str(tmp_path / name), said=("first", "last"))
+    for name in made:
+        finder = whole(store, str(tmp_path / name))
+        looks = finder.looks(finder.rows("", everywhere=True))
+        assert all(look == ("first", "last", None, "") for look in looks.values()) and len(looks) == len(made)
+
+
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [

@@ -219,11 +219,14 @@ def test_what_another_machine_wrote_is_never_taken_for_a_moved_folder(home, tmp_
     assert NEW in say(home, tmp_path / "second", "-c")[1]
 
 
-def test_headers_that_others_wrote_take_nobody_in(tmp_path):
+def test_headers_that_others_wrote_take_nobody_in(tmp_path, monkeypatch):
     store = FileStore(tmp_path / "sessions")
     here = tmp_path / "here"
     here.mkdir()
-    bad = [{"folder": 7}, {"folder": "/nowhere", "project": "x", "machine": "m"}, {"project": identity(here)},
+    monkeypatch.chdir(here)  # a relative path is nowhere, wherever one stands
+    paths = ["", ".", "/proc/self/cwd", "\0", f"{here}\0", "../here"]
+    bad = [*({"folder": path} for path in paths), {"folder": 7},
+           {"folder": "/nowhere", "project": "x", "machine": "m"}, {"project": identity(here)},
            {"folder": "/nowhere", "project": identity(here)},
            {"folder": "/nowhere", "project": identity(here), "machine": ["m"]}]  # fmt: skip
     for number, fields in enumerate(bad):

@@ -81,17 +81,20 @@ def test_a_no_is_a_no_and_a_yes_is_for_once(tmp_path):
     run(window.desk.close())
 
 
-def test_reach_is_the_project_and_the_server_and_never_private(tmp_path):
+def test_reach_is_the_project_and_the_server_and_never_private(tmp_path, monkeypatch):
     window = Window(tmp_path, {"query": "needle"}, {"query": "needle", "everywhere": True})
     window.session("here", "needle here")
     window.session("elsewhere", "needle elsewhere", folder="/another/project", title="Other work")
     window.session("other_server", "needle of another server", endpoint="abc")
     window.session("hidden", "needle hidden", tags=["private"])
+    for number, odd in enumerate((".", "", "/proc/self/cwd", "\0", 5)):
+        window.session(f"odd{number}", "needle of no folder", folder=odd)
     window.session("imported", "needle of nowhere", folder=None, endpoint=None)
     person = Person(YES, YES)
+    monkeypatch.chdir(tmp_path)
     near, wide = run(window.turns(person, 2))
     assert "here" in near and near.count("needle") == 1
-    assert wide.count("needle") == 4 and "hidden" not in wide
+    assert wide.count("needle") == 9 and "hidden" not in wide
     shown = person.asked[1].preview
     assert "elsewhere “Other work” in /another/project" in shown and f"here in {tmp_path}" in shown
     assert "other_server" in shown and "imported in an unknown folder" in shown and "hidden" not in shown
