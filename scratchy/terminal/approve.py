@@ -99,7 +99,7 @@ class Approver:
         at_word = has_focus(screen.word)
 
         for key in "yaneYANE":
-            offered = Condition(lambda key=key.lower(): key in self._answers)
+            offered = Condition(lambda key=key: key.lower() in self._answers)
 
             @keys.add(key, filter=at_question & offered & Condition(self._counts))
             def _(event: KeyPressEvent) -> None:
