@@ -475,8 +475,6 @@ def test_clearing_twice_hides_nothing_and_any_entry_of_the_trash_comes_back(wind
 
 
 def test_advice_at_the_prompt_names_slash_commands():
-    told = (
-        "Say `scratchy session delete -- '-it'\\''s'` or `scratchy doctor --fix`, or `scratchy session watch x`, `ls`."
-    )
-    assert at_prompt(told) == "Say `/delete -it's` or `/doctor fix`, or `scratchy session watch x`, `ls`."
+    told = "Say `scratchy session delete -- '-it'\\''s'` or `scratchy doctor --fix`, or `scratchy session watch x`."
+    assert at_prompt(told) == "Say `/delete -it's` or `/doctor fix`, or `scratchy session watch x`."
     assert at_prompt("`scratchy doctor`, `scratchy session import '/a b.toon'`") == "`/doctor`, `/import /a b.toon`"

@@ -146,6 +146,8 @@ def parse_head(data: bytes) -> Head | None:
 
     Raises: FutureError, or DamageError when it is our form with values that cannot be.
     """
+    if data.startswith(b"\xef\xbb\xbf"):  # a byte-order mark: an editor wrote it
+        return None
     at = data.find(b"\nmessages[") + 1
     end = data.find(b"\n", at)
     patch = at - _STAMP_LINE

@@ -11,7 +11,9 @@ import toon_format
 from store_kit import BASE, NEXT, START, new, opened_and_strict, save
 
 from scratchy.core.errors import SessionCorruptedError, SessionNotFoundError, SessionVersionError
+from scratchy.core.stored import Header
 from scratchy.store.files import FileStore
+from scratchy.store.toonfile import encode_header, encode_items
 
 MANY = [{"role": "user", "content": f"number {number}: " + "words and words " * 40} for number in range(30)]
 
@@ -182,6 +184,7 @@ FOREIGN = {
     "JSON compact": json.dumps(DOCUMENT).encode(),
     "JSON messages": json.dumps(BASE).encode(),
     "JSON BOM": b"\xef\xbb\xbf" + json.dumps(DOCUMENT).encode(),
+    "ours, BOM": b"\xef\xbb\xbf" + encode_header(Header("x", START, START), len(BASE)) + encode_items(BASE),
     "JSON without role": b'{"messages": [{"content": [1, null]}]}',
     "empty list": b"session_id: x\nmessages: []\n",
     "odd content": b'{"messages": [{"role": "user", "content": 7}, {"role": "user", "content": null}]}',
