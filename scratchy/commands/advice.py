@@ -1,4 +1,4 @@
-"""What a person is told to do, in the words of the place: errors and findings name shell commands, a prompt has its own.
+"""What a person is told to do, in the words of the place: errors and findings name shell commands, a prompt its own.
 
 Not here: the errors (core/errors.py), the findings (core/findings.py).
 """

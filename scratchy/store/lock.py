@@ -55,6 +55,11 @@ class Lock:
         self._writer, self._clean, self._failed = self._pid, clean, None
         self._write()
 
+    def note_whole(self, clean: Clean) -> None:
+        """The session, whoever wrote it, was read whole and is `clean`, and safe on disk."""
+        self._clean = clean
+        self._write()
+
     def note_failed(self, inode: int) -> None:
         """The sync of the session's file `inode` failed: what the system holds of it may not be what the disk has."""
         self._writer, self._clean, self._failed = self._pid, None, inode

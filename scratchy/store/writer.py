@@ -13,7 +13,7 @@ from typing import Any
 from scratchy.core.stored import Header
 from scratchy.store.disk import write_all
 from scratchy.store.held import HeldFile
-from scratchy.store.lock import Lock
+from scratchy.store.lock import Clean, Lock
 from scratchy.store.place import FOREIGN_MOST, Content, Place, check_named, damaged, open_file, read_head
 from scratchy.store.renaming import after_cut, not_so_many
 from scratchy.store.slices import item_at, read_slice
@@ -58,6 +58,7 @@ class SessionFile(HeldFile):
             self._trusted = there.st_nlink == 1 and there.st_ino != self._lock.failed
             if self._size > end:
                 self._cut_tail(handle)
+            self._note_whole()
         except BaseException:
             self.close()
             raise
@@ -80,6 +81,14 @@ class SessionFile(HeldFile):
         if size - found > FOREIGN_MOST:
             raise DamageError(f"{size - found:,} bytes follow its last message, too many to keep as a tail", found)
         return head, found
+
+    def _note_whole(self) -> None:
+        """A file that somebody copied here was read whole: the next opening need not."""
+        clean = Clean(self._inode[1], self._end, self.count, self._changed)
+        if self._handle is not None and self._trusted and self._lock.clean != clean:
+            with suppress(OSError):
+                self._sync(self._handle)
+                self._lock.note_whole(clean)
 
     def _cut_tail(self, handle: int) -> None:
         """Repair: what follows the last counted item is kept beside the file, then cut off."""
@@ -205,12 +214,14 @@ class SessionFile(HeldFile):
         since = item_at(self._disk, handle, head, int(had), self._end)
         self._rewrite(header, b"", self.count + (not had), upto=self._end, keep=reason, lead=(data, since))
 
-    def edit(self, title: str | None, metadata: Mapping[str, Any] | None) -> None:
+    def edit(self, title: str | None, metadata: Mapping[str, Any] | None, updated_at: str | None) -> None:
         header = self.header
         if title is not None:
             header = header._replace(title=plain(title))
         if metadata is not None:
             header = header._replace(metadata=plain(metadata))
+        if updated_at is not None:
+            header = header._replace(updated_at=updated_at)
         if self._handle is None:
             self._header = header
         elif header != self._header or not self._trusted:
