@@ -125,6 +125,7 @@ def _toon(path: Path) -> "Transcript":
     except SessionCorruptedError as error:
         raise FormatError(f"'{path}' cannot be imported: {_reason(error)}.") from None
     told = Transcript(session_id=header.session_id, created_at=header.created_at)
+    told.updated_at = header.updated_at
     told.name(header.title or "")
     told.metadata, told.extra = dict(header.metadata), dict(header.extra)
     place = Place(os.path.dirname(real), Disk(), utc_now)

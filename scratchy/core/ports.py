@@ -184,8 +184,11 @@ class SessionWriter(Protocol):
         """All messages anew; the old file goes to the trash with `reason`, unless it held none."""
         ...
 
-    def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
-        """Header changes, atomically; None leaves a field as it is. `metadata` replaces the whole mapping."""
+    def edit(
+        self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None, updated_at: str | None = None
+    ) -> None:
+        """Header changes, atomically; None leaves a field as it is. `metadata` replaces the whole mapping; `updated_at`
+        (24 characters, as `Header` has it) is for what was said at another time than it is written."""
         ...
 
     def cut(self, count: int, *, reason: str = "rewound") -> str:

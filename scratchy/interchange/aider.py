@@ -6,9 +6,10 @@ the rest is the model's answer. The file keeps no more than that: what is left o
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from scratchy.core.messages import Message
-from scratchy.interchange.transcript import Transcript, left_out
+from scratchy.interchange.transcript import Transcript, left_out, utc
 
 START = "# aider chat started at "
 _YOU, _TOOL = "#### ", ">"
@@ -19,8 +20,8 @@ def is_one(head: str) -> bool:
 
 
 def read(lines: Iterable[bytes]) -> Iterator[Transcript]:
-    """A transcript a chat in which something was said. Their times are local to wherever aider ran: they are only in
-    the ids."""
+    """A transcript a chat in which something was said. The times at which they began are taken as this machine's local
+    ones: the file does not say of which zone they are."""
     chat: _Chat | None = None
     for raw in lines:
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
@@ -34,10 +35,17 @@ def read(lines: Iterable[bytes]) -> Iterator[Transcript]:
         yield told
 
 
+def _local(when: str) -> str:
+    try:
+        return utc(datetime.fromisoformat(when.strip()).astimezone().isoformat())
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
 class _Chat:
     def __init__(self, when: str) -> None:
         digits = re.sub(r"[^0-9]+", "-", when).strip("-")[:19]
-        self._told = Transcript(session_id=f"aider-{digits}" if digits else "aider")
+        self._told = Transcript(session_id=f"aider-{digits}" if digits else "aider", created_at=_local(when))
         self._messages: list[Message] = []
         self._role = ""
         self._lines: list[str] = []

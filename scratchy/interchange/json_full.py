@@ -46,6 +46,7 @@ def read(document: Mapping[str, Any]) -> Transcript:
     """The object, decoded. Blobs are as the file has them: whoever keeps them compares the hash."""
     told = Transcript(session_id=text(document.get("session_id")), created_at=text(document.get("created_at")))
     told.messages = messages_of(entries(document.get("messages")), told)
+    told.updated_at = text(document.get("updated_at"))
     told.name(text(document.get("title")))
     told.metadata = dict(fields(document.get("metadata")))
     told.extra = {key: document[key] for key in document if key not in _KNOWN}

@@ -36,12 +36,13 @@ class Written(NamedTuple):
 class Transcript:
     """A conversation that was read. `messages` may be read as they are asked for, once; `title`, `notes` (a sentence
     each), `left` (what did not come along, and how many) and `skipped` (lines or messages that are none) are whole when
-    they are through."""
+    they are through. `updated_at`: where the file itself says when the last thing was said."""
 
     def __init__(self, messages: Iterable[Message] = (), *, session_id: str = "", created_at: str = "") -> None:
         self.messages = messages
         self.session_id = session_id
         self.created_at = created_at
+        self.updated_at = ""
         self.title = ""
         self.metadata: dict[str, Any] = {}
         self.extra: dict[str, Any] = {}  # unknown header keys

@@ -5,6 +5,7 @@ Not here: the formats and the files (compose, interchange); the words for the pe
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -15,6 +16,7 @@ from scratchy.core.ports import SessionWriter, Store
 from scratchy.core.stored import Header
 from scratchy.sessions.opening import made_id
 from scratchy.sessions.times import utc_stamp
+from scratchy.sessions.titles import words_title
 
 if TYPE_CHECKING:
     from scratchy.scratchpad import Scratchpad
@@ -140,6 +142,7 @@ class _Incoming:
         self._reserved = reserved
         self._bad = 0
         self._stripped = 0
+        self._last: Any = ""  # the time of the last message that has one
         self._blobs: set[str] = set()
         self.renamed = ""
         self.notes: list[str] = []
@@ -156,15 +159,16 @@ class _Incoming:
         batches = self._batches()
         batch = next(batches)
         metadata = self._metadata()
-        if not self._from.created_at and batch and str(batch[0].get("ts", ""))[:1].isdigit():
-            self._from.created_at = str(batch[0].get("ts"))
+        times = (_time(message.get("ts")) for message in batch)
+        self._from.created_at = self._from.created_at or next(filter(None, times), "")
+        words = next((text for one in batch if one.get("role") == "user" and (text := text_of(one).strip())), "")
         writer = self._open(session_id, metadata)
         try:
             writer.append(batch)
             for batch in batches:
                 writer.append(batch)
-            if self._from.title and self._from.title != writer.header.title:
-                writer.edit(title=self._from.title)
+            title = self._from.title or (words_title(words) if words and compose.titles_wanted() != "off" else None)
+            writer.edit(title=title, updated_at=self._last_time() or None)
         except BaseException:  # half of a session is none; the file still has the whole
             writer.close()
             with suppress(OSError, SessionError):
@@ -190,11 +194,16 @@ class _Incoming:
                 self._bad += 1
                 continue
             batch.append(checked)
+            self._last = checked.get("ts") or self._last
             weight += len(text_of(checked)) + 500
             if weight > _BATCH:
                 yield batch
                 batch, weight = [], 0
         yield batch
+
+    def _last_time(self) -> str:
+        """When the last thing was said, as far as anything tells."""
+        return _time(self._from.updated_at) or _time(self._last) or _time(self._from.created_at)
 
     def _without_lost_files(self, message: Mapping[str, Any]) -> Mapping[str, Any]:
         if "files" not in message:
@@ -259,6 +268,14 @@ def _new(store: Store, header: Header) -> SessionWriter | None:
         writer.close()
         return None
     return writer
+
+
+def _time(told: Any) -> str:
+    """A time as headers have it; nothing for what is none."""
+    try:
+        return utc_stamp(datetime.fromisoformat(told))
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""
 
 
 def _are_changes(changes: Any) -> bool:

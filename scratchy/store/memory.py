@@ -277,13 +277,17 @@ class MemoryWriter:
         self._check()
         self._session.draft = plain(text)
 
-    def edit(self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None) -> None:
+    def edit(
+        self, *, title: str | None = None, metadata: Mapping[str, Any] | None = None, updated_at: str | None = None
+    ) -> None:
         self._check()
         header = self.header
         if title is not None:
             header = header._replace(title=plain(title))
         if metadata is not None:
             header = header._replace(metadata=plain(metadata))
+        if updated_at is not None:
+            header = header._replace(updated_at=updated_at)
         if not self._session.stored:
             self._session.header = header
         elif header != self.header:

@@ -154,6 +154,29 @@ def test_chatgpt(sm):
     assert "1 part that is no text left out." in imported.notes
 
 
+@pytest.mark.parametrize(
+    ("name", "created", "last", "title"),
+    [
+        ("claude-code-2.1.197", "2026-11-21T17:2", "2026-11-21T17:2", "My name is Hao."),
+        ("codex-0.169.0", "2026-11-21T17:2", "2026-11-21T17:2", "My name is Hao."),
+        ("pi-0.73.1", "2026-11-21T17:2", "2026-11-21T17:2", "My name is Hao."),
+        ("llm-0.36", "2026-11-21T17:2", "2026-11-21T17:2", None),
+        ("chatgpt-by-hand", "2024-11-2", "2024-11-2", None),
+    ],
+)
+def test_an_import_keeps_when_it_was_and_has_a_title(sm, name, created, last, title):
+    for session_id in sm.import_session(real(name)).session_ids:
+        header = sm.store.header(session_id)[0]
+        assert header.created_at.startswith(created) and header.updated_at.startswith(last), header
+        assert header.title and title in (None, header.title), header
+
+
+def test_when_a_chat_of_aider_began_is_local_time(sm):
+    sm.import_session(real("aider-0.86.2"))
+    rows = {row["id"]: (row["created_at"], row["last_activity"]) for row in sm.list_sessions()}
+    assert rows["aider-2026-11-21-17-28-06"] == ("2026-11-21T17:28:06", "2026-11-21T17:28:06")
+
+
 def test_one_conversation_of_many_cannot_be_named(sm):
     with pytest.raises(FormatError, match="several conversations"):
         sm.import_session(real("llm-0.36"), "mine")

@@ -128,10 +128,11 @@ def test_header_and_blobs_come_along_where_there_is_room(sm, tmp_path, name, who
     if whole:
         assert header.session_id == "one" and header.title == "A title" and dict(header.extra) == {"unknown": [1]}
         assert header.created_at == "2020-01-02T03:04:05.678Z"
+        assert header.updated_at == sm.store.header("one")[0].updated_at
         assert header.metadata == {"provider": "demo", "tags": ["x"], "mine": {"a": 1}, "parent": {"id": "p", "at": 2}}
         assert pad.content(entry) == b"big\0\xc3\xbf"
     else:
-        assert header.session_id == "x" and header.title is None and pad.list() == []
+        assert header.session_id == "x" and header.title == "Hi" and pad.list() == []
         assert any("file snapshots" in note for note in imported.notes)
         assert any("1 big output" in note for note in exported.notes)
 

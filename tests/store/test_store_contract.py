@@ -183,6 +183,8 @@ def test_edit_changes_the_header_and_nothing_else(store):
     writer = store.open("x")
     writer.edit(title="A title: with \n signs", metadata={"provider": "demo", "own": [1, {"deep": None}]})
     writer.edit(title=None, metadata=None)
+    writer.edit(updated_at="2020-01-02T03:04:05.678Z")
+    assert store.header("x")[0].updated_at == "2020-01-02T03:04:05.678Z"
     assert writer.header.title == "A title: with \n signs"
     writer.append([ASSISTANT])
     writer.close()
@@ -271,6 +273,7 @@ def test_what_a_trash_entry_holds_can_be_read_while_it_stays_there(store):
     entry = store.delete("x")
     header, messages = store.trashed(entry.name)
     assert header.session_id == "x" and messages == [USER, ASSISTANT]
+    assert store.trashed(entry.name, 1) == (header, [ASSISTANT]) and store.trashed(entry.name, 3)[1] == []
     assert [one.name for one in store.trash()] == [entry.name]
     with pytest.raises(SessionNotFoundError):
         store.trashed("nothing")
