@@ -79,8 +79,10 @@ async def _rewound(desk: Desk, entry: str) -> _Asked:
     current = await desk.conversation.load_whole() if at is None else []
 
     def asked() -> _Asked:
-        (metadata, messages, _), *before = _cut_by(desk, entry)
-        start = _same(messages, current) if at is None else at
+        (metadata, messages, start), *before = _cut_by(desk, entry, at or 0)
+        if at is None:
+            start = _same(messages, current)
+            messages = messages[start:]
         removed, foreign = written_here(messages, start, metadata, machine)
         found, later = plan(removed, desk.scratchpad, folders), list[Message]()
         for metadata, messages, start in before:
@@ -95,7 +97,7 @@ async def _rewound(desk: Desk, entry: str) -> _Asked:
 
 async def _forward(desk: Desk, at: int) -> _Asked:
     conversation, folders = desk.conversation, _folders(desk)
-    messages = await conversation.load_whole()
+    _, messages = await conversation.page(max(conversation.count - at, 0))
     added, foreign = written_here(messages, at, conversation.session.metadata, _machine(desk))
     found = await asyncio.to_thread(plan, added, desk.scratchpad, folders, forward=True)
     return _Asked(found, f"/rewind files forward {at}", True, foreign)
@@ -109,9 +111,9 @@ def _joined(found: Plan, further: Plan) -> Plan:
     return Plan(files, found.commands)
 
 
-def _cut_by(desk: Desk, entry: str) -> list[tuple[Mapping[str, Any], list[Message], int]]:
-    """The version in the trash, then those that rewinds just before the one that put it there had cut: metadata,
-    messages, and the number of the first one that was cut (of the version itself: 0)."""
+def _cut_by(desk: Desk, entry: str, start: int) -> list[tuple[Mapping[str, Any], list[Message], int]]:
+    """The version in the trash, from message `start` on, then what rewinds just before the one that put it there had
+    cut: metadata, messages, and the number of the first of them. No more is read of a session of any size."""
     store, session = desk.manager.store, desk.conversation.session
     entries = store.trash()
     there = next((one for one in entries if one.name == entry), None)
@@ -119,15 +121,15 @@ def _cut_by(desk: Desk, entry: str) -> list[tuple[Mapping[str, Any], list[Messag
         raise SessionNotFoundError(entry, f"The trash has no entry '{entry}'. `/rewind files` shows the last rewind's.")
     if there.session_id not in (session.session_id, *former_ids(session.metadata)):
         raise SessionNotFoundError(entry, f"The trash entry '{entry}' is of another session, '{there.session_id}'.")
-    header, messages = store.trashed(entry)
-    found: list[tuple[Mapping[str, Any], list[Message], int]] = [(header.metadata, messages, 0)]
+    header, messages = store.trashed(entry, start)
+    found: list[tuple[Mapping[str, Any], list[Message], int]] = [(header.metadata, messages, start)]
     names = {one.name for one in entries}
-    before, count = rewind_of(header.metadata), len(messages)
+    before, count = rewind_of(header.metadata), start + len(messages)
     while before is not None and before[1] == count and before[0] in names:
         names.discard(before[0])
-        earlier, cut = store.trashed(before[0])
+        earlier, cut = store.trashed(before[0], count)
         found.append((earlier.metadata, cut, count))
-        before, count = rewind_of(earlier.metadata), len(cut)
+        before, count = rewind_of(earlier.metadata), count + len(cut)
     return found
 
 

@@ -277,8 +277,8 @@ class Store(Protocol):
         """Newest first."""
         ...
 
-    def trashed(self, name: str) -> "tuple[Header, list[Message]]":
-        """What a trash entry holds; it stays there. SessionNotFoundError when there is none."""
+    def trashed(self, name: str, start: int = 0) -> "tuple[Header, list[Message]]":
+        """What a trash entry holds, from message `start` on; it stays there. SessionNotFoundError when there is none."""
         ...
 
     def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:

@@ -33,7 +33,7 @@ def rewind_of(metadata: Mapping[str, Any]) -> tuple[str, int] | None:
     """The trash entry that a header's `rewind` names, and the message count after it."""
     fields = _fields(metadata.get("rewind"))
     entry, at = fields.get("entry"), fields.get("at")
-    return (entry, at) if isinstance(entry, str) and type(at) is int else None
+    return (entry, at) if isinstance(entry, str) and type(at) is int and at >= 0 else None
 
 
 def parent_of(metadata: Mapping[str, Any]) -> tuple[str, int | None] | None:

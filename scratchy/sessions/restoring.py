@@ -68,13 +68,13 @@ class Plan(NamedTuple):
 def written_here(
     messages: Sequence[Message], at: int, metadata: Mapping[str, Any], machine: str
 ) -> tuple[list[Message], int]:
-    """Of the messages from number `at` on those that this machine wrote, as the session's header tells; and how many
-    changes of files the others tell of. What others wrote (an import, a copied file) may tell anything."""
+    """Of these messages, the first of which has the number `at`, those that this machine wrote, as the session's header
+    tells; and how many changes of files the others tell of. What others wrote (an import, a copied file) may tell
+    anything."""
     start: Any = metadata.get("machine_from", 0)
-    if not machine or metadata.get("machine") != machine or type(start) is not int:
-        start = len(messages)
-    start = max(start, at)
-    return list(messages[start:]), sum(len(files_of(message)) for message in messages[at:start])
+    ours = bool(machine) and metadata.get("machine") == machine and type(start) is int
+    skipped = max(start - at, 0) if ours else len(messages)
+    return list(messages[skipped:]), sum(len(files_of(message)) for message in messages[:skipped])
 
 
 def net_changes(messages: Iterable[Message]) -> Changes:

@@ -170,9 +170,10 @@ class FileStore:
     def trash(self) -> "list[TrashEntry]":
         return self._trash.entries()
 
-    def trashed(self, name: str) -> "tuple[Header, list[Message]]":
-        content = self._place.load(self._trash.file_of(name), self._trash.find(name).session_id)
-        return content.header, content.messages
+    def trashed(self, name: str, start: int = 0) -> "tuple[Header, list[Message]]":
+        path, session_id = self._trash.file_of(name), self._trash.find(name).session_id
+        header, _ = read_header(self._disk, path, session_id)
+        return header, [*self._place.items(path, session_id, start)]
 
     def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
         entry = self._trash.find(name)

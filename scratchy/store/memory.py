@@ -147,10 +147,10 @@ class MemoryStore:
         with self._lock:
             return [entry for entry, _ in reversed(self._trash.values())]
 
-    def trashed(self, name: str) -> "tuple[Header, list[Message]]":
+    def trashed(self, name: str, start: int = 0) -> "tuple[Header, list[Message]]":
         with self._lock:
             session = self._entry(name)[1]
-            return session.header, session.messages(0, len(session.items))
+            return session.header, session.messages(min(start, len(session.items)), len(session.items))
 
     def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:
         with self._lock:

@@ -304,6 +304,18 @@ def test_a_long_session_is_rewound_from_its_end(tmp_path):
     run(window.desk.close())
 
 
+def test_taking_back_a_rewind_of_a_long_session_reads_no_more_than_was_cut_off(tmp_path):
+    writer = FileStore(tmp_path / "sessions").open("long", create=Header("long", "", ""))
+    writer.append([message for number in range(2_000) for message in (user(f"q{number} " + "x" * 500), answer("a"))])
+    writer.close()
+    window = Window(tmp_path, "long", titles="off", **script(tmp_path, "Hi"))
+    window.type("/rewind 1")
+    assert "(4000 messages)" in window.type("/undo")
+    assert window.type("/rewind files forward 3998").startswith("No file")
+    assert len(window.desk.conversation.session.messages) <= 50 and window.desk.conversation.count == 4_000
+    run(window.desk.close())
+
+
 def test_turns_are_read_backwards_over_slices_and_stop_at_the_start(window):
     window.store.open("s", create=Header("s", "", "")).append(
         [{"role": "system", "content": "x"}, user("first"), *[answer(str(n)) for n in range(350)], user("last")]

@@ -281,7 +281,7 @@ def test_what_another_machine_wrote_down_is_not_gone_by(bench: Bench, metadata: 
     messages, foreign = written_here(bench.messages, 0, metadata, "m1")
     assert messages == bench.messages[4 - count :] and foreign == (4 - count) // 2
     assert written_here(bench.messages, 0, {"machine": ""}, "") == ([], 2)
-    later, foreign = written_here(bench.messages, 3, metadata, "m1")
+    later, foreign = written_here(bench.messages[3:], 3, metadata, "m1")
     assert later == bench.messages[3:][: 1 if count else 0] and foreign == (0 if count else 1)
 
 
