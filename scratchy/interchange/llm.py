@@ -39,9 +39,12 @@ class Database:
         self.tables = {str(name) for name, sql in rows if not str(sql).upper().startswith("CREATE VIRTUAL")}
 
     def rows(self, table: str, where: str = "", *values: Any, order: str = "rowid") -> list[dict[str, Any]]:
-        """The rows as dicts; none where there is no such table."""
+        """The rows as dicts; none where there is no such table. Raises: sqlite3.Error, also for a table whose columns
+        are computed when they are read: how much that is, the file would say."""
         if table not in self.tables:
             return []
+        if any(column[-1] for column in self._connection.execute(f"pragma table_xinfo([{table}])")):
+            raise sqlite3.DatabaseError(f"its table '{table}' has computed columns, which llm's have not")
         condition = f"where [{where}] = ?" if where else ""
         cursor = self._connection.execute(f"select * from [{table}] {condition} order by [{order}]", values)
         names = [column[0] for column in cursor.description]

@@ -171,6 +171,21 @@ def test_an_import_keeps_when_it_was_and_has_a_title(sm, name, created, last, ti
         assert header.title and title in (None, header.title), header
 
 
+def test_nothing_that_an_llm_database_would_compute_is_computed(sm, tmp_path):
+    path = tmp_path / "logs.db"
+    with sqlite3.connect(path) as database:
+        database.executescript("""
+            create table conversations(id text, name text);
+            create table responses(id text, prompt text, conversation_id text,
+                big text generated always as (hex(zeroblob(9000000))) virtual);
+            insert into conversations values('c', 'n');
+            insert into responses(id, prompt, conversation_id) values('r', 'Hi', 'c');
+        """)
+    with pytest.raises(FormatError, match="'responses' has computed columns"):
+        sm.import_session(path)
+    assert sm.list_sessions() == []
+
+
 def test_when_a_chat_of_aider_began_is_local_time(sm):
     sm.import_session(real("aider-0.86.2"))
     rows = {row["id"]: (row["created_at"], row["last_activity"]) for row in sm.list_sessions()}
