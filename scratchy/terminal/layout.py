@@ -93,7 +93,7 @@ def _queue(live: Live, width: int) -> list[Row]:
     out = _lines(live.queue, "queued", width)
     if live.paused:
         count = "1 line waits" if len(live.paused) == 1 else f"{len(live.paused)} lines wait"
-        told = folded(f"{count} from last time; Enter sends, Esc brings back", width)
+        told = folded(f"{count} from last time; Enter on an empty line sends, Esc brings back", width)
         out += [*_lines(live.paused, "not sent", width), *([("class:queue", row)] for row in told.split("\n"))]
     return out
 

@@ -120,18 +120,31 @@ class Deeds:
             if info is not None and self._doing is None:
                 deed(info)
 
-    def _do(self, work: Coroutine[Any, Any, str]) -> None:
+    def _enter(self, prompt: str, text: str, work: Callable[[str], Coroutine[Any, Any, str]]) -> None:
+        """Read a line for `work`; one that it refuses is there again."""
+
+        def then(given: str) -> None:
+            self._do(work(given), lambda: self._enter(prompt, given, work))
+
+        self._menu.enter(prompt, text, then)
+
+    def _do(self, work: Coroutine[Any, Any, str], again: Callable[[], None] = lambda: None) -> None:
         async def do() -> None:
             try:
                 self._menu.say(await work)
             except (ScratchyError, ValueError) as error:
-                self._menu.say(str(error))
+                self._refuse(str(error), again)
             except OSError as error:
-                self._menu.say(f"{error.strerror or error}: {error.filename}")
+                self._refuse(f"{error.strerror or error}: {error.filename}", again)
             finally:
                 self._doing = None
 
         self._doing = asyncio.get_running_loop().create_task(do())
+
+    def _refuse(self, reason: str, again: Callable[[], None]) -> None:
+        if not self._menu.answer.done():
+            again()
+            self._menu.say(reason)
 
     def _is_open(self, session_id: str) -> bool:
         return self._desk is not None and self._desk.conversation.session_id == session_id
@@ -151,7 +164,7 @@ class Deeds:
             self._rows.renew(old, new)
             return f"'{reveal(old)}' is now '{reveal(new)}'."
 
-        self._menu.enter("New id: ", old, lambda new: self._do(rename(new)))
+        self._enter("New id: ", old, rename)
 
     def _delete(self, info: SessionInfo) -> None:
         session_id = info.session_id
@@ -186,4 +199,4 @@ class Deeds:
             self._rows.renew(session_id)
             return f"Tags of '{reveal(session_id)}': {', '.join(tags) or 'none'}"
 
-        self._menu.enter("Tags (+x -y): ", "+", lambda words: self._do(tag(words)))
+        self._enter("Tags (+x -y): ", "", tag)

@@ -29,7 +29,7 @@ from scratchy.terminal.leaving import Leaving
 from scratchy.terminal.lines import error, notice, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
-from scratchy.terminal.unsaved import not_sent
+from scratchy.terminal.unsaved import is_kept, kept, not_sent
 from scratchy.terminal.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -197,14 +197,17 @@ class Repl:
         try:
             await view.follow(conversation.turn(line))
         except ProviderError as failure:
-            kept = "" if "message is kept" in str(failure) else " (your message is kept)"
-            view.fail(f"{failure}{kept}")
+            view.fail(kept(failure))
             self._waiting.bring_back()
         except (ScratchyError, OSError) as failure:
-            view.fail(str(failure) if view.begun else not_sent(failure))
-            self._waiting.bring_back("" if view.begun else line)
+            if is_kept(conversation, line):
+                view.fail(kept(failure))
+                self._waiting.bring_back()
+            else:
+                view.fail(str(failure) if view.begun else not_sent(failure))
+                self._waiting.bring_back("" if view.begun else line)
         except asyncio.CancelledError:
-            if not view.begun:
+            if not (view.begun or is_kept(conversation, line)):
                 self._waiting.bring_back(line)
             raise
         except Exception as failure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scratchy.core.errors import SessionError, save_problem
+from scratchy.core.messages import text_of
 from scratchy.core.text import reveal
 from scratchy.terminal.lines import unsaved_reason
 
@@ -42,6 +43,17 @@ def left(session_id: str, problem: str) -> str:
 def not_sent(failure: Exception) -> str:
     """Said of a line that could not be stored."""
     return f"{unsaved_reason(failure).rstrip('.')}. It was not sent: your line is back in the prompt."
+
+
+def is_kept(conversation: Conversation, line: str) -> bool:
+    """Whether a line that got no answer is the session's last message: then it goes with the next."""
+    return any(message.get("role") == "user" and text_of(message) == line for message in conversation.recent(1))
+
+
+def kept(failure: Exception) -> str:
+    """Said of a line that is stored and got no answer."""
+    told = str(failure)
+    return told if "message is kept" in told else f"{told} (your message is kept)"
 
 
 def no_draft(session_id: str) -> str:

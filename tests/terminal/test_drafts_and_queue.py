@@ -10,7 +10,7 @@ from draftbench import Home, drafted, kill, serving, soon, standing
 from ptys import Terminal
 
 EVIL = "\x1b]0;owned\x07\x1b[31mred\x9b32m\x1bPq\x1b\\\x07\x08\x7f"
-ASKS = "from last time; Enter sends, Esc brings back"
+ASKS = "from last time; Enter on an empty line sends, Esc brings back"
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_forty_columns_and_a_draft_of_several_lines(home: Home) -> None:
         kill(terminal)
     with home.open(columns=40) as terminal:
         terminal.wait_for(lambda: terminal.prompt().split() == ["one", "two", "three"])
-        terminal.wait_for("1 line waits from last time; Enter\n  sends, Esc brings back")
+        terminal.wait_for("1 line waits from last time; Enter on\n  an empty line sends, Esc brings back")
         assert "not sent: a line that is longer than f…" in terminal.text()
 
 
@@ -204,6 +204,8 @@ def test_a_draft_belongs_to_its_session(home: Home) -> None:
         terminal.wait_for(lambda: ASKS not in terminal.text())
         assert not home.store.draft("a")
         terminal.send("/restore a\r")
+        terminal.wait_for("opens it")
+        terminal.send("/resume a\r")
         standing(terminal, "a")
         terminal.wait_for(f"1 line waits {ASKS}")
     assert home.model.asked == []

@@ -144,7 +144,8 @@ def test_rename_refuses_what_is_taken_or_held_and_says_it(desk: Desk) -> None:
         terminal.wait_for("New id: alpha")
         terminal.send(CTRL_U + "beta\r")
         terminal.wait_for("exists already")
-        terminal.send(CTRL_R + CTRL_U + "my project\r")
+        terminal.wait_for("New id: beta")  # to be corrected
+        terminal.send(CTRL_U + "my project\r")
         terminal.wait_for("'alpha' is now 'my project'")
         assert desk.ids() == {"my project", "beta"}
         terminal.send(CTRL_U + "my")
@@ -155,6 +156,8 @@ def test_rename_refuses_what_is_taken_or_held_and_says_it(desk: Desk) -> None:
         terminal.wait_for(lambda: filtering(terminal) == "my")
         terminal.send(CTRL_R + CTRL_U + "a\u200bb\r")
         terminal.wait_for("must not contain")
+        terminal.send(ESC)
+        terminal.wait_for(lambda: filtering(terminal) == "my")
         assert desk.ids() == {"my project", "beta"} and len(desk.sessions.trash()) == 1
 
 
@@ -223,12 +226,13 @@ def test_tags_are_given_taken_and_filtered_by(desk: Desk) -> None:
     desk.session("beta", "x", "y")
     with desk.open() as terminal:
         terminal.send("alpha" + CTRL_T)
-        terminal.wait_for("Tags (+x -y): +")
-        terminal.send("new -old\r")
+        terminal.wait_for("Tags (+x -y):")
+        terminal.send("+new -old\r")
         terminal.wait_for("Tags of 'alpha': new")
         terminal.send(CTRL_T + "bad,tag\r")
         terminal.wait_for("is no tag")
-        terminal.send(CTRL_U + "new")
+        terminal.wait_for("Tags (+x -y): bad,tag")
+        terminal.send(ESC + CTRL_U + "new")
         terminal.wait_for(lambda: marked(terminal).startswith("alpha"))
     assert desk.sessions.store.header("alpha")[0].metadata["tags"] == ["new"]
 
