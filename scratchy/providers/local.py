@@ -188,8 +188,8 @@ class _Server:
         if url := text(told.get("url")):
             self.url.set_result(url)
             return
+        self._process.wait()  # its log is written by a thread of its own, whole at its end
         why = self._last_error() or text(told.get("error"))
-        self._process.wait()
         self.url.set_exception(_unavailable(f"The local model cannot be loaded: {why or self.ending()}."))
 
     def _last_error(self) -> str:

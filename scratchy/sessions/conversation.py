@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scratchy.core.context import context_of
-from scratchy.core.errors import SessionCorruptedError, SessionError, save_problem
+from scratchy.core.errors import ProviderError, SessionCorruptedError, SessionError, save_problem
 from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
 from scratchy.core.loop import NewId, TurnSettings, run_turn
 from scratchy.core.messages import Message, Usage, calls_of, text_of
@@ -136,14 +136,16 @@ class Conversation:
         """The user's line, stored, then the model's turn as events; each finished message is on disk before the next
         event. Close or cancel it to interrupt: what had come is stored.
 
-        Raises: OSError or ScratchyError before any event when the line could not be stored (it is not kept then);
-        ProviderError later, with the line kept.
+        Raises: OSError or ScratchyError before any event when the line could not be stored, or the person must choose a
+        model first (it is not kept then); ProviderError later, with the line kept.
         """
+        provider = await self._provider()
         opening = await self._accept(line)
         try:
             for event in opening:
                 yield event
-            provider = await self.engine.provider()
+            if isinstance(provider, ProviderError):
+                raise provider
             for event in await self._prepare(provider):
                 yield event
             settings = TurnSettings(self._clock, self._new_id, self.approve, self.engine.max_steps)
@@ -255,6 +257,13 @@ class Conversation:
         return await self._part.whole()
 
     # -- a turn's steps
+
+    async def _provider(self) -> Provider | ProviderError:
+        """A failure to find one is told when the line is on disk; what only the person can settle, before that."""
+        try:
+            return await self.engine.provider()
+        except ProviderError as error:
+            return error
 
     async def _accept(self, line: str) -> list[Event]:
         """Put the user's line on disk. A line that the last, failed turn left unanswered is not doubled."""

@@ -24,7 +24,13 @@ from sessionbench import (
 )  # fmt: skip
 
 from scratchy import MemoryStore, compose
-from scratchy.core.errors import ContextOverflowError, ProviderError, ProviderUnavailableError, SessionLockedError
+from scratchy.core.errors import (
+    ConfigError,
+    ContextOverflowError,
+    ProviderError,
+    ProviderUnavailableError,
+    SessionLockedError,
+)
 from scratchy.core.events import ContextTrimmed, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
 from scratchy.core.stored import Header
 
@@ -175,6 +181,14 @@ def test_no_provider_keeps_the_line_and_the_folder_it_was_said_in(tmp_path):
         run(take(conversation, "Hello"))
     header, messages = store.load("s")
     assert texts(messages) == ["Be brief.", "Hello"] and header.metadata == {"folder": "/here"}
+
+
+def test_a_line_that_waits_for_the_persons_choice_is_not_stored(tmp_path):
+    store = files(tmp_path)
+    conversation = converse(store, ConfigError("held with another server: choose"))
+    with pytest.raises(ConfigError):
+        run(take(conversation, "Hello"))
+    assert not store.exists("s") and texts(conversation.session.messages) == ["Be brief."]
 
 
 # -- a store that fails
