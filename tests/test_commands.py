@@ -478,3 +478,21 @@ def test_advice_at_the_prompt_names_slash_commands():
     told = "Say `scratchy session delete -- '-it'\\''s'` or `scratchy doctor --fix`, or `scratchy session watch x`."
     assert at_prompt(told) == "Say `/delete -it's` or `/doctor fix`, or `scratchy session watch x`."
     assert at_prompt("`scratchy doctor`, `scratchy session import '/a b.toon'`") == "`/doctor`, `/import /a b.toon`"
+
+
+@pytest.mark.parametrize("line", ["/delete", "/rename other", "/fork", "/rewind 1", "/undo", "/new", "/clear"])
+def test_a_folder_that_is_moved_away_is_told_by_each_command_and_none_is_made(window, line):
+    window.say("Hello")
+    folder = window.folder / "sessions"
+    folder.rename(window.folder / "moved")
+    assert f"folder is missing ({folder})" in window.type(line) and not folder.exists() and window.id == "default"
+    (window.folder / "moved").rename(folder)
+    window.say("More")
+    assert [(info.session_id, info.count) for info in window.sm.infos()] == [("default", 5)]
+
+
+def test_a_file_that_is_removed_is_written_anew_before_a_command_acts_on_it(window):
+    window.say("Hello")
+    (window.folder / "sessions" / "default_chat.toon").unlink()
+    assert window.type("/delete").startswith("Deleted session: 'default'")
+    assert [entry.count for entry in window.sm.trash()] == [3]

@@ -76,6 +76,8 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
     if busy and not only_reads:
         return Outcome(f"/{entry.name} was not run: not in the middle of a turn. Type it again when the turn is over.")
     try:
+        if not only_reads:
+            await desk.stands()
         work = entry.run(desk, rest.strip())
         return await (work if entry.reads or entry.run is talk.model else finished(work))  # no change is left half done
     except (ScratchyError, ValueError, TypeError) as error:

@@ -149,6 +149,15 @@ class Desk:
     # -- moving between sessions: the new one is open before the current one is let go, and the current one stays where
     # what is not saved yet cannot be saved (OSError or SessionError)
 
+    async def stands(self) -> None:
+        """What the current session has on disk is still there; written anew where only its file is gone. Raises:
+        OSError when the whole folder is, so that no command takes it for a session that was never stored."""
+        conversation, store = self.conversation, self.manager.store
+        writer = conversation.writer
+        if writer is not None and writer.count and not store.exists(conversation.session_id):
+            await finished(asyncio.to_thread(lambda: writer.append([])))
+            conversation.stamp = store.stamp(conversation.session_id)
+
     async def new(self, session_id: str | None) -> None:
         """Raises: SessionExistsError when it is stored already."""
         session_id = session_id or made_id(self.manager.store)
