@@ -87,7 +87,7 @@ def net_changes(messages: Iterable[Message]) -> Changes:
         if message.get("role") != "tool":
             continue
         name, arguments = calls.get(str(message.get("tool_call_id")), ("", ""))
-        commands += name in COMMANDS and not _was_refused(message)
+        commands += name in COMMANDS and not was_refused(message)
         files = files_of(message)
         for change in files:
             nets[change["path"]] = _joined(nets.get(change["path"]), change)
@@ -105,7 +105,8 @@ def _joined(net: Net | None, change: FileChange) -> Net:
     return net._replace(after=after, broken=net.broken or before != net.after, remade=remade)
 
 
-def _was_refused(message: Message) -> bool:
+def was_refused(message: Message) -> bool:
+    """Whether this is the result of a call that did not run: the person said no, or it could not."""
     return bool(message.get("is_error")) and text_of(message).startswith(("not run", "The arguments of "))
 
 

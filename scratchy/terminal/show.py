@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from scratchy.commands.telling import arguments_text
 from scratchy.core.messages import Message, ToolCall, calls_of, text_of
+from scratchy.core.session import INTERRUPTED
 from scratchy.core.text import reveal
+from scratchy.sessions.restoring import was_refused
 from scratchy.terminal.approve import Approver
 from scratchy.terminal.lines import COLOURED, dimmed, header, notice, tool_end, tool_line, user_lines
 from scratchy.terminal.render import Renderer
@@ -52,9 +54,11 @@ class Show:
 
 def _call_line(call: ToolCall, results: Mapping[str, Message]) -> str:
     result = results.get(call["id"])
-    is_error = bool(result and result.get("is_error"))
-    took = result.get("duration_ms") if result else None
-    end = tool_end(True, is_error, took if isinstance(took, int) else None)
+    if result is None or text_of(result) == INTERRUPTED:
+        is_error, end = True, INTERRUPTED
+    else:
+        is_error, took = bool(result.get("is_error")), result.get("duration_ms")
+        end = tool_end(not was_refused(result), is_error, took if isinstance(took, int) else None)
     return tool_line(call["function"]["name"], arguments_text(call["function"]["arguments"]), is_error, end)
 
 
