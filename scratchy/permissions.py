@@ -61,7 +61,7 @@ def _is_secret_name(name: str, folders: list[str]) -> bool:
 class Permissions:
     """The rules of one conversation. `folder` is the working folder, `add_dirs` other folders as free to read.
 
-    With `yolo` nothing asks. What the person allowed "always" is kept in memory only.
+    With `yolo` nothing asks but what asks each time. What the person allowed "always" is kept in memory only.
     """
 
     def __init__(self, folder: Path, add_dirs: Iterable[Path] = (), yolo: bool = False) -> None:
@@ -86,7 +86,7 @@ class Permissions:
         return self.inside(path) and not is_secret(path)
 
     def allows(self, tool: str, effect: Effect) -> bool:
-        return self.yolo or effect.free or (tool, effect.target) in self._always
+        return effect.free or (bool(effect.scope) and (self.yolo or (tool, effect.target) in self._always))
 
     def remember(self, tool: str, effect: Effect) -> None:
         """Exactly this tool on exactly this target runs unasked from now on."""

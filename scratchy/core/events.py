@@ -51,7 +51,7 @@ class MessageAdded:
 @dataclass(frozen=True, slots=True)
 class ApprovalRequested:
     """A tool call waits for the person. `preview` is the whole and exact effect (command, diff, address);
-    `scope` says what "always" would cover, e.g. "this command"."""
+    `scope` says what "always" would cover, e.g. "this command"; "": there is no always."""
 
     call: ToolCall
     name: str

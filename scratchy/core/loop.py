@@ -150,6 +150,8 @@ class _Turn:
             yield request
             verdict = self._judge(call, verdict, await self._settings.approve(request))
             started = self._clock.monotonic()
+        elif isinstance(verdict, Ask) and not verdict.scope:
+            verdict = Refuse(ToolResult("not run: this asks each time, and nobody can be asked here", is_error=True))
         outcome = ToolResult("the tool gave no result", is_error=True)
         if isinstance(verdict, Refuse):
             outcome = verdict.result

@@ -100,7 +100,8 @@ class Effect:
     """What one call would do, told before it is done.
 
     `target` is exactly what "always" would cover (a command with its folder, a host, a folder) and `scope` its name
-    for the person, e.g. "this command". `preview` is whole and exact: nothing in it is shortened. `free`: reads inside
+    for the person, e.g. "this command"; "" where nothing covers it: it asks each time, whatever else runs unasked.
+    `preview` is whole and exact: nothing in it is shortened. `free`: reads inside
     the working folder only, needs no yes.
     """
 

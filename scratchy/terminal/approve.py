@@ -42,10 +42,12 @@ class Approver:
         screen.app.key_processor.after_key_press += self._hint
 
     async def __call__(self, request: ApprovalRequested) -> Approval:
-        question = f"Run it?  y once · a always ({reveal(request.scope)}) · n no · e no, with a word"
+        always = f" · a always ({reveal(request.scope)})" if request.scope else ""
         no = Approval(False)
-        answers = {"y": Approval(True), "a": Approval(True, always=True), "n": no, "escape": no, "e": _WORD}
-        return await self._ask(question, answers)
+        answers = {"y": Approval(True), "n": no, "escape": no, "e": _WORD}
+        if always:
+            answers["a"] = Approval(True, always=True)
+        return await self._ask(f"Run it?  y once{always} · n no · e no, with a word", answers)
 
     async def decide(self, question: Choose) -> str:
         """The line of one of the two rows; Enter is the first one's key too, Esc the other's."""

@@ -10,21 +10,25 @@ from scratchy.core.ports import Approval
 from scratchy.core.text import reveal
 from scratchy.terminal.input import LineInput
 
-NOBODY = Approval(
-    False, message="nobody can be asked here: stdin is no terminal. Start with --yolo to run such calls unasked."
-)
+
+def nobody(request: ApprovalRequested) -> Approval:
+    """The answer where there is no one to ask."""
+    how = "Start with --yolo to run such calls unasked." if request.scope else "Such calls ask each time."
+    return Approval(False, message=f"nobody can be asked here: stdin is no terminal. {how}")
 
 
 async def ask(request: ApprovalRequested, lines: LineInput, write: Callable[[str], None]) -> Approval:
     """Show the call, whole and exact, and read y, a, n or e. The end of the input is a no."""
     write(f"The model asks to run {reveal(request.name)}:\n{reveal(request.preview)}\n")
     lines.drop_typed()
+    always = f", a always for {reveal(request.scope)}" if request.scope else ""
+    keys = "y/a/n/e" if always else "y/n/e"
     while True:
-        write(f"Allow? y once, a always for {reveal(request.scope)}, n no, e no with a word to the model (y/a/n/e): ")
+        write(f"Allow? y once{always}, n no, e no with a word to the model ({keys}): ")
         match (await lines.key() or "n").lower():
             case "y" | "yes":
                 return Approval(True)
-            case "a" | "always":
+            case "a" | "always" if always:
                 return Approval(True, always=True)
             case "n" | "no" | "\x1b":
                 return Approval(False)

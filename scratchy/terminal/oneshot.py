@@ -27,7 +27,7 @@ from scratchy.core.loop import last_text
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean, escaped_json
 from scratchy.sessions.desk import Desk
-from scratchy.terminal.asking import NOBODY, ask
+from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LineInput
 from scratchy.terminal.lines import first_line
@@ -147,7 +147,9 @@ class _OneShot:
             self._task.cancel()
 
     async def _approve(self, request: ApprovalRequested) -> Approval:
-        return await ask(request, LineInput(), lambda text: note(text, end="")) if sys.stdin.isatty() else NOBODY
+        return (
+            await ask(request, LineInput(), lambda text: note(text, end="")) if sys.stdin.isatty() else nobody(request)
+        )
 
 
 def json_text(value: Any) -> str:

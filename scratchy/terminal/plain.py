@@ -33,7 +33,7 @@ from scratchy.core.messages import text_of
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.desk import Desk
-from scratchy.terminal.asking import NOBODY, ask
+from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LineInput
 from scratchy.terminal.lines import duration, first_line, one_line
@@ -153,7 +153,7 @@ class _Plain:
             task.cancel()
 
     async def _approve(self, request: ApprovalRequested) -> Approval:
-        return await ask(request, self._input, write) if sys.stdin.isatty() else NOBODY
+        return await ask(request, self._input, write) if sys.stdin.isatty() else nobody(request)
 
 
 async def _show_turn(desk: Desk, line: str) -> None:

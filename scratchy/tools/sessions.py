@@ -35,7 +35,6 @@ class SearchSessions:
     def __init__(self, recall: Recall) -> None:
         self._recall = recall
         self._shown: dict[str, set[str]] = {}
-        self._asked = 0
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         query = arguments["query"]
@@ -48,12 +47,9 @@ class SearchSessions:
         hits = self._recall.search(query, True).hits
         before = self._shown.get(query)
         self._shown[query] = {h.session_id for h in hits if before is None or h.session_id in before}
-        self._asked += 1  # a target that never comes again: "always" does not cover a wider search
         listed = _sessions([hit for hit in hits if hit.session_id in self._shown[query]])
         preview = f"Look for {query!r} in all conversations and give the model passages of:\n{listed}"
-        return Effect(
-            f"{query!r} everywhere", preview, "this one time: a wider search asks anew", f"{self._asked} {query}"
-        )
+        return Effect(f"{query!r} everywhere", preview, "", "")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         query, everywhere = arguments["query"], bool(arguments.get("everywhere"))

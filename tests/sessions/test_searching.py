@@ -51,7 +51,7 @@ class Window:
         writer.append([user(text) for text in texts])
         writer.close()
 
-    async def turns(self, person: Approve, count: int = 1) -> list[str]:
+    async def turns(self, person: Approve | None, count: int = 1) -> list[str]:
         """What the model got, a text a call."""
         self.desk.approve = person
         for number in range(count):
@@ -155,12 +155,23 @@ def test_the_session_that_asks_is_left_out_and_keys_are_redacted(tmp_path, monke
     run(window.desk.close())
 
 
-def test_nobody_to_ask_and_yolo(tmp_path):
+def test_yolo_covers_this_project_and_no_wider_search(tmp_path):
+    near, wide = {"query": "needle"}, {"query": "needle", "everywhere": True}
+    window = Window(tmp_path, near, wide, wide, yolo=True)
+    window.session("here", "needle here")
+    window.session("elsewhere", "needle elsewhere", folder="/another")
+    person = Person(YES, NO)
+    first, second, third = run(window.turns(person, 3))
+    assert "needle here" in first and "needle elsewhere" in second and "said no" in third
+    assert len(person.asked) == 2 and not person.asked[0].scope
+    run(window.desk.close())
+
+
+def test_where_nobody_can_be_asked_a_wider_search_is_refused(tmp_path):
     window = Window(tmp_path, {"query": "needle", "everywhere": True}, yolo=True)
-    window.session("elsewhere", "needle", folder="/another")
-    person = Person()
-    (given,) = run(window.turns(person))
-    assert "needle" in given and not person.asked
+    window.session("elsewhere", "needle elsewhere", folder="/another")
+    (given,) = run(window.turns(None))
+    assert "elsewhere" not in given and "nobody can be asked" in given
     run(window.desk.close())
 
 
