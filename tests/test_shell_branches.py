@@ -57,7 +57,7 @@ def test_the_tree(home: Home) -> None:
         "- main  6 messages",
         "  - idea  at 4, 2 messages",
         "    - rewound at 2, 4 messages",
-        f"      /restore {entry}",
+        f"      scratchy session trash restore {entry}",
         "    * deeper  at 4, 4 messages",
         "",
     ]

@@ -72,9 +72,9 @@ async def tree(desk: Desk, argument: str) -> Outcome:
     return Outcome("\n".join(drawn(family, current)))
 
 
-def drawn(family: Family, current: str) -> Iterator[str]:
+def drawn(family: Family, current: str, restore: str = "/restore") -> Iterator[str]:
     """A line a session, two blanks a generation; `*` marks the current one. Where the blanks end, who comes from whom
-    is said."""
+    is said. `restore`: the command that brings an entry of the trash back."""
     for node in family:
         space = "  " * min(node.depth, _DEEP)
         source = f", of {node.parent}" if node.depth > _DEEP else ""
@@ -82,7 +82,7 @@ def drawn(family: Family, current: str) -> Iterator[str]:
         many = f"{at}{_many(node.messages or 0, 'message')}{source}"
         if node.state == "rewound":
             yield f"{space}- rewound {many}"
-            yield f"{space}  /restore {node.entry}"
+            yield f"{space}  {restore} {node.entry}"
             continue
         told = {"gone": "gone", "trash": "in the trash"}.get(node.state, many)
         yield f"{space}{'*' if node.session_id == current else '-'} {node.session_id}  {told}"

@@ -104,5 +104,5 @@ class Answering:
             former = reveal(model)
             self._say(
                 f"This session was held with {former}; {now.model} goes on with it ({choice.why}). "
-                f"`/model {former}` takes the former."
+                f"`/model {former}` (or --model {former}) takes the former."
             )

@@ -39,7 +39,7 @@ def tree(folder: Path, session_id: str | None, as_json: bool) -> int:
         say(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
         return 0
     for family in families:
-        say(clean("\n".join(drawn(family, session_id or ""))))
+        say(clean("\n".join(drawn(family, session_id or "", "scratchy session trash restore"))))
     if not families:
         say(f"No sessions in {folder} yet.")
     return 0

@@ -228,7 +228,7 @@ def test_another_model_is_said_once_with_the_way_back(home):
         writer.close()
         said = home.run("-s", "x", stdin="Again\nAnd again\n").stdout
     assert models and said.count("This session was held with gone; tiny goes on with it") == 1
-    assert "`/model gone` takes the former." in said
+    assert "`/model gone` (or --model gone) takes the former." in said
 
 
 def test_what_was_chosen_with_model_goes_along_to_a_new_session(home):
