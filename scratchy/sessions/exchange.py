@@ -3,7 +3,7 @@
 Not here: the formats and the files (compose, interchange); the words for the person (commands, shell).
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from scratchy import compose
 from scratchy.core.errors import FormatError, SessionError, SessionExistsError
-from scratchy.core.messages import Message, text_of
+from scratchy.core.messages import Message, calls_of, text_of
 from scratchy.core.ports import SessionWriter, Store
 from scratchy.core.stored import Header
 from scratchy.sessions.opening import made_id
@@ -298,10 +298,23 @@ def load_recent_history(store: Store, session_id: str, max_turns: int) -> list[M
             break
         size, before = size * 2, first
     if first == 0 and len(starts) <= max_turns:
-        return messages
+        return _parallel(messages)
     kept = messages[starts[-max_turns] :] if max_turns > 0 and starts else []
     head = messages[:1] if first == 0 else store.tail(session_id, 1, before=1)[1]
-    return [*(message for message in head if message.get("role") == "system"), *kept]
+    return _parallel([*(message for message in head if message.get("role") == "system"), *kept])
+
+
+def _parallel(messages: Sequence[Message]) -> list[Message]:
+    """Calls that follow calls without a result between are one message, as every server wants them: who adds a line at
+    a time stores one each."""
+    made: list[Message] = []
+    for message in messages:
+        last = made[-1] if made else None
+        if last is not None and calls_of(last) and calls_of(message) and not text_of(message):
+            made[-1] = cast("Message", {**last, "tool_calls": [*calls_of(last), *calls_of(message)]})
+        else:
+            made.append(message)
+    return made
 
 
 def as_chat(store: Store, session_id: str, message: Mapping[str, Any]) -> Mapping[str, Any]:

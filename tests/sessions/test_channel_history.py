@@ -41,6 +41,25 @@ def flat(turns: list[list[dict]]) -> list[dict]:
 # -- the last turns
 
 
+def test_parallel_calls_that_came_a_line_at_a_time_are_one_message(tmp_path):
+    sm = SessionManager(tmp_path)
+    lines = [
+        user("Go"),
+        {"role": "tool_call", "name": "add", "args": {"a": 1}, "id": "c1"},
+        {"role": "tool_call", "name": "add", "args": {"a": 2}, "id": "c2"},
+        {"role": "tool_result", "name": "add", "result": "1", "id": "c1"},
+        {"role": "tool_result", "name": "add", "result": "2", "id": "c2"},
+        {"role": "tool_call", "name": "add", "args": {"a": 3}, "id": "c3"},
+    ]
+    for line in lines:
+        sm.append_message("s", line)
+    for turns in (1, 20):
+        history = sm.load_recent_history("s", turns)
+        assert [[call["id"] for call in message.get("tool_calls", ())] for message in history] == [
+            [], ["c1", "c2"], [], [], ["c3"],
+        ]  # fmt: skip
+
+
 def test_my_name_is_hao(tmp_path):
     """Said, restarted, asked: what is sent holds the answer."""
     session_id = resolve_session_id("telegram", "42")
