@@ -53,15 +53,14 @@ def _root_commit(folder: Path) -> str:
 
 
 def is_same(stored: Mapping[str, Any], today: Mapping[str, Any]) -> bool:
-    """Whether these are one folder that was moved or renamed. A copy on the same disk, such as a clone, is not."""
+    """Whether these are one folder that was moved or renamed. A copy is not, such as a clone; nor what was moved to
+    another disk, which nothing tells from one."""
     if not stored or not today:
         return False
     roots = stored.get("root"), today.get("root")
     if all(roots) and roots[0] != roots[1]:  # another repository under a number that was given away again
         return False
-    if is_same_inode(stored, today):
-        return True
-    return bool(roots[0]) and roots[0] == roots[1] and stored.get("device") != today.get("device")
+    return is_same_inode(stored, today)
 
 
 def is_same_inode(stored: Mapping[str, Any], today: Mapping[str, Any]) -> bool:

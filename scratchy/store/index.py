@@ -63,27 +63,28 @@ class Index:
         width: int = WIDTH, seconds: float = SECONDS,
     ) -> Found:  # fmt: skip
         """The newest messages that hold all words of `text`; those where they stand together first. `sessions`: only
-        these. Before that what grew is indexed, for `patience` seconds; `seconds` bounds reading without an index.
+        these. Before that what grew is indexed, for `patience` seconds; what waits then is read, newest activity first,
+        for `seconds` at most.
         `width`: characters of a passage. Raises OSError when the folder cannot be read."""
         query = Query(text)
         if not query.terms:
             return nothing_asked(text)
         try:
-            waiting, refused, rows, titles = self._asked(query, limit, sessions, patience)
+            waiting, rows, titles = self._asked(query, limit, sessions, patience)
         except Damaged:
             self.forget()
             return self._scan.search(text, limit=limit, sessions=sessions, width=width, seconds=seconds)
         except OSError:
             return self._scan.search(text, limit=limit, sessions=sessions, width=width, seconds=seconds)
         hits = self._hits(query, rows, titles, limit, width)
-        if not refused:
-            note = f"{_sessions(len(waiting))} not indexed yet; search again in a moment." if waiting else ""
-            return Found(hits, len(waiting), note)
-        beside = [name for name in waiting if sessions is None or name in sessions]
+        beside = {name for name in waiting if sessions is None or name in sessions}
+        if not beside:
+            return Found(hits)
         more = self._scan.search(text, limit=limit, sessions=beside, width=width, seconds=seconds)
         known = {(hit.session_id, hit.number) for hit in more.hits}
         merged = [*more.hits, *(hit for hit in hits if (hit.session_id, hit.number) not in known)]
-        return Found(merged[:limit], more.pending, not_reached(more.pending, seconds) if more.pending else "")
+        note = f"{not_reached(more.pending, seconds)} Each search reaches more." if more.pending else ""
+        return Found(merged[:limit], more.pending, note)
 
     def update(self, seconds: float, cancelled: Callable[[], bool] = lambda: False) -> int:
         """Index what is new for so long; how many sessions wait. Raises OSError where it cannot be written, also when
@@ -167,26 +168,26 @@ class Index:
 
     def _asked(
         self, query: Query, limit: int, sessions: Collection[str] | None, patience: float
-    ) -> tuple[list[str], bool, list[_Row], list[tuple[str, str]]]:
-        """The ids of sessions that wait, whether that is because the index cannot be written; what was found."""
+    ) -> tuple[list[str], list[_Row], list[tuple[str, str]]]:
+        """The ids of sessions that wait, also where the index cannot be written; what was found."""
         files = files_in(self._place.folder)
         if not files and not os.path.lexists(self.path):
-            return [], False, [], []
-        refused = wasteful = False
+            return [], [], []
+        wasteful = False
         with self._connected() as database:
             try:
                 names, wasteful = self._catch_up(database, files, patience, lambda: False)
             except sqlite3.Error as error:
                 if not is_refusal(error):
                     raise
-                names, refused = changed_files(files, self._records(database)), True
+                names = changed_files(files, self._records(database))
             rows = self._rows(database, query, max(limit, NEWEST), sessions)
             titles = self._titles(database, query, sessions)
             known = self._records(database) if names else {}
         if wasteful:
             self.forget()
         waiting = [known[name].id if name in known else session_of(name) for name in names]
-        return waiting, refused, rows, titles
+        return waiting, rows, titles
 
     def _hits(self, query: Query, rows: list[_Row], titles: list[tuple[str, str]], limit: int, width: int) -> list[Hit]:
         with ExitStack() as stack:
@@ -268,7 +269,3 @@ class Index:
 def _json_list(texts: Collection[str]) -> str:
     quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)  # ids hold no control characters
     return "[" + ", ".join(f'"{text}"' for text in quoted) + "]"
-
-
-def _sessions(count: int) -> str:
-    return "1 session is" if count == 1 else f"{count} sessions are"

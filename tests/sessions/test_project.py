@@ -84,7 +84,7 @@ def test_a_look_brings_the_same_in_the_background(tmp_path):
         ({"device": 1, "inode": 2, "root": "a"}, {"device": 1, "inode": 2, "root": "b"}, False),
         ({"device": 1, "inode": 2}, {"device": 1, "inode": 2, "root": "b"}, True),  # `git init` since
         ({"device": 1, "inode": 2, "root": "a"}, {"device": 1, "inode": 3, "root": "a"}, False),  # a clone beside it
-        ({"device": 1, "inode": 2, "root": "a"}, {"device": 7, "inode": 3, "root": "a"}, True),  # to another disk
+        ({"device": 1, "inode": 2, "root": "a"}, {"device": 7, "inode": 3, "root": "a"}, False),  # … or on another disk
         ({"device": 1, "inode": 2}, {"device": 7, "inode": 3}, False),
         ({}, {}, False),
         ({"nonsense": [1]}, {"device": 1, "inode": 2}, False),

@@ -348,12 +348,15 @@ def test_a_folder_that_cannot_be_written(store, index):
         os.chmod(store.folder, 0o700)
 
 
-def test_what_is_not_indexed_in_time_is_said_and_goes_on_where_it_stopped(store, index):
+def test_what_is_not_indexed_in_time_is_read_newest_first_and_goes_on_where_it_stopped(store, index):
     for number in range(12):
-        save(store, f"s{number}", "word " * 2000)
-    found = index.search("word", patience=0.0)
-    assert 0 < found.pending < 12 and "not indexed yet" in found.note
-    seen = found.pending
+        save(store, f"s{number}", "word " * 2000 + f"own{number}")
+    assert index.update(0.0) > 0
+    newest = index.search("own11", patience=0.0)
+    assert [hit.session_id for hit in newest.hits] == ["s11"]
+    found = index.search("word", patience=0.0, seconds=0.0, limit=100)
+    assert 0 < found.pending < 12 and "not reached" in found.note and "s11" in {hit.session_id for hit in found.hits}
+    seen = 12
     for _ in range(100):
         waiting = index.update(0.0)
         assert waiting <= seen
