@@ -129,3 +129,11 @@ def test_an_empty_trash_and_unknown_entries_are_plain_words(home: Home) -> None:
     assert home.run("session", "trash", "empty").returncode == 0
     done = home.run("session", "trash", "restore", "nobody")
     assert done.returncode == 1 and "nobody" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_trash_that_is_a_link_is_told_and_nothing_goes_there(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    (home.sessions / ".trash").symlink_to(tmp_path / "theirs")
+    done = home.run("session", "delete", "one")
+    assert done.returncode == 1 and "Skipped: 'one', The trash is a link" in done.stdout and "Errno" not in done.stdout
+    assert len(home.ids()) == 3 and not list((tmp_path / "theirs").iterdir())

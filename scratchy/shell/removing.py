@@ -68,9 +68,10 @@ def delete_sessions(folder: Path, ids: Sequence[str], wanted: Filter, dry_run: b
         try:
             if dry_run or manager.delete_session(session_id):
                 deleted.append(session_id)
-        except (SessionLockedError, OSError) as error:
-            skipped[session_id] = str(error)
-            code = TRY_AGAIN if isinstance(error, SessionLockedError) else FAILED
+        except SessionLockedError as error:
+            skipped[session_id], code = str(error), TRY_AGAIN
+        except OSError as error:
+            skipped[session_id], code = f"'{session_id}', {error.strerror or error}: {error.filename}", FAILED
     row = {"would_delete" if dry_run else "deleted": deleted, "skipped": skipped}
     tell(as_json, row, _deleted_lines(deleted, skipped, dry_run))
     return code
