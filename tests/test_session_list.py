@@ -53,6 +53,13 @@ def test_every_filter_and_all_of_them_together(home: Home) -> None:
     assert home.run("session", "list", "--limit", "0").returncode == 2
 
 
+def test_a_session_without_a_title_shows_its_first_words(home: Home) -> None:
+    add(home, "silent", 4, said=" ")
+    lines = {line.split("  ")[0]: line for line in home.run("session", "list").stdout.splitlines()}
+    assert lines["agent:main:cli:local"].endswith("  a zebra crosses")
+    assert "  The parser  " in lines["alpha"] and lines["silent"].count("  ") == 2
+
+
 def test_search_reaches_what_was_said_and_shows_the_passage(home: Home) -> None:
     (row,) = listed(home, "--search", "zebra")
     assert row["id"] == "agent:main:cli:local" and "zebra crosses" in row["passage"]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from scratchy.core.errors import FormatError
+from scratchy.core.text import clean
 
 if TYPE_CHECKING:
     from scratchy.core.messages import Message
@@ -62,6 +63,8 @@ def export(path: Path | None, form: str, stored: Stored, pad: "Scratchpad", *, f
     if path is None:
         import sys
 
+        if sys.stdout.isatty():  # a person reads it; nothing of it may reach the terminal but text
+            pieces = (clean(piece.decode("utf-8", "replace")).encode() for piece in pieces)
         sys.stdout.buffer.writelines(pieces)
         sys.stdout.buffer.flush()
         _check_whole(stored, blobs)

@@ -20,6 +20,7 @@ from scratchy.core.stored import Header, SessionInfo, tags_in
 from scratchy.core.text import reveal
 from scratchy.sessions.project import folder_in, identity, is_here, is_same, project_in
 from scratchy.sessions.times import utc_stamp
+from scratchy.sessions.titles import words_title
 
 SAID = 6
 """Messages of a preview."""
@@ -146,15 +147,27 @@ class Finder:
         """By id, from the files' two ends; what cannot be read is empty."""
         return {info.session_id: self._look(info) for info in infos}
 
+    def title(self, info: SessionInfo) -> str:
+        """Its title, else the one that the first words would make; "" where there are none, or they cannot be read."""
+        if info.header is None or info.foreign or info.header.title:
+            return (info.header.title or "") if info.header is not None else ""
+        try:
+            first = self._first(info)
+        except (ScratchyError, ValueError, OSError):
+            return ""
+        return words_title(said) if first is not None and (said := text_of(first).strip()) else ""
+
+    def _first(self, info: SessionInfo) -> Message | None:
+        beginning = islice(self._store.items(info.session_id), _FIRST)
+        return next((message for message in beginning if message.get("role") == "user"), None)
+
     def _look(self, info: SessionInfo) -> Look:
         if info.header is None or info.foreign:
             return Look()
         try:
-            beginning = islice(self._store.items(info.session_id), _FIRST)
-            first = next((message for message in beginning if message.get("role") == "user"), None)
             last = self._store.tail(info.session_id, 2)[1]
             spoken = next((text for message in reversed(last) if (text := _words(message))), "")
-            return Look(_words(first), spoken, self._store.holder(info.session_id), self._kin(info))
+            return Look(_words(self._first(info)), spoken, self._store.holder(info.session_id), self._kin(info))
         except (ScratchyError, ValueError, OSError):
             return Look()
 

@@ -51,18 +51,18 @@ def list_sessions(folder: Path, here: Path, wanted: Wanted, as_json: bool) -> in
         return 0
     for info in infos:
         said = passages.get(info.session_id)
-        say(_line(info) + (f"  …{shown(said)}…" if said else ""))
+        say(_line(info, finder) + (f"  …{shown(said)}…" if said else ""))
     if not infos:
         say(f"No sessions in {folder} yet." if not finder.known else "No session fits.")
     return 0
 
 
-def _line(info: SessionInfo) -> str:
+def _line(info: SessionInfo, finder: Finder) -> str:
     if info.header is None:
         return f"{named(info.session_id)}  cannot be read: {clean(info.reason)}"
     when = info.header.updated_at[:16].replace("T", " ")
     parts = [named(info.session_id), f"{info.count} messages", clean(when)]
-    parts += [shown(info.header.title)] if info.header.title else []
+    parts += [shown(title)] if (title := finder.title(info)) else []
     parts += [" ".join(f"#{shown(tag)}" for tag in tags)] if (tags := tags_in(info.header.metadata)) else []
     return "  ".join([*parts, *(["(foreign: its header names another id)"] if info.foreign else [])])
 

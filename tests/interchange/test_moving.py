@@ -68,6 +68,18 @@ def test_to_stdout_in_the_format_that_is_named(home):
     assert home.run("session", "export", "one", "-", "--format", "toon").stdout.startswith("session_id: one\n")
 
 
+def test_to_stdout_that_is_a_terminal_goes_nothing_but_text(home):
+    home.save("one", {"role": "user", "content": "before\x1b]52;c;aGk=\x07after \x9b31m."})
+    piped = home.run("session", "export", "one", "-", "--format", "md").stdout
+    assert "\x1b]52" in piped  # as it was said
+    for form in ("md", "json", "toon"):
+        flags = ("session", "export", "one", "-", "--format", form, "--sessions-dir", str(home.sessions))
+        with Terminal(*flags, program=ROOT / "run_agent.py", HOME=str(home.folder), **AWAY) as screen:
+            screen.wait_for("after")
+            assert screen.exit_code() == 0
+            assert b"\x1b]52" not in screen.raw and "\x9b31m".encode() not in screen.raw
+
+
 def test_what_cannot_be_says_why_and_how_it_ends(home):
     home.save("one", *HI)
     (home.work / "x.txt").write_text("no session")
