@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Coroutine, Sequence
@@ -50,8 +51,9 @@ _RECENT = 6
 
 def run(boot: Boot) -> int:
     """Run until the person leaves; the exit code. Raises what `boot.make_desk` raises, the terminal as it was found."""
+    columns = shutil.get_terminal_size().columns
     for line in boot.greeting:
-        sys.stdout.write(notice(line))
+        sys.stdout.write(notice(folded(clean(line), columns)))
     sys.stdout.flush()
     return asyncio.run(Repl(boot).run())
 
@@ -72,7 +74,7 @@ class Repl:
         self._last_output = ""
         self._pastes = Pastes()
         self._history = FileHistory(boot.history_file)
-        completer = CommandCompleter(self._command_names, self._session_ids, self._model_names)
+        completer = CommandCompleter(self._command_names, self._session_ids, self._trashed_ids, self._model_names)
         self._screen = Screen(self._prompt, self._history, completer)
         self._waiting = Waiting(self._screen, self._pastes, boot.first_line)
         self._drafting = Drafting(self._screen, self._waiting, self._pastes)
@@ -310,7 +312,7 @@ class Repl:
 
     def _say(self, text: str) -> None:
         """One line above the prompt, from any thread, at any time."""
-        self._loop.call_soon_threadsafe(self._screen.write, notice(text))
+        self._loop.call_soon_threadsafe(lambda: self._screen.write(notice(folded(clean(text), self._screen.width))))
 
     def _say_briefly(self, note: str) -> None:
         self._screen.live.note = note
@@ -360,6 +362,10 @@ class Repl:
 
     def _session_ids(self) -> Sequence[str]:
         return self._desk.session_ids() if self._desk else ()
+
+    def _trashed_ids(self) -> Sequence[str]:
+        """Newest first."""
+        return list(dict.fromkeys(entry.session_id for entry in self._desk.manager.trash())) if self._desk else ()
 
     async def _model_names(self) -> Sequence[str]:
         return await self._desk.model_names() if self._desk else ()

@@ -26,6 +26,8 @@ from scratchy.core.events import (
     TurnFinished,
 )
 from scratchy.core.messages import Message, text_of
+from scratchy.core.text import clean
+from scratchy.terminal.folding import folded
 from scratchy.terminal.layout import TAIL_ROWS, Running
 from scratchy.terminal.lines import approval_lines, error, first_line, header, notice, tool_end, tool_line
 from scratchy.terminal.render import Renderer
@@ -119,7 +121,7 @@ class TurnView:
             case ContextTrimmed(turns):
                 self._push_line(notice(f"The context is full: the oldest {turns} turns are left out of this request."))
             case Notice(text):
-                self._push_line(notice(text))
+                self._push_line(notice(folded(clean(text), self._screen.width)))
             case SaveFailed(reason):
                 self._live.unsaved = reason
                 self._push_line(error(f"not saved: {reason}"))
@@ -135,7 +137,7 @@ class TurnView:
 
     def fail(self, text: str) -> None:
         self.finish()
-        self._push_line(error(text))
+        self._push_line(error(folded(clean(text), self._screen.width)))
 
     def interrupted(self) -> None:
         self.finish()
