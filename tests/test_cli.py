@@ -47,7 +47,8 @@ def test_help_lists_every_flag_that_ships_and_no_other(home):
         "--system", "--yolo", "--no-session", "--sessions-dir", "--cwd", "--plain", "--verbose", "--version", "--help",
         "--fork", "--name", "--add-dir",
     }  # fmt: skip
-    assert {"-s", "-r", "-c", "-p", "-m", "-y", "-V", "-h", "-n"} <= set(re.findall(r"(?<![\w-])-[a-zA-Z](?!\w)", shown))
+    short = set(re.findall(r"(?<![\w-])-[a-zA-Z](?!\w)", shown))
+    assert {"-s", "-r", "-c", "-p", "-m", "-y", "-V", "-h", "-n"} <= short
     assert home.run("-h").stdout == shown and home.run("session", "--help").returncode == 0
 
 
@@ -405,6 +406,12 @@ def test_sessions_dir_stands_before_or_after(home):
         env={"SCRATCHY_SESSIONS_DIR": "/nowhere"},
     )
     assert done.returncode == 0 and len(home.load("a")) == 3
+
+
+def test_show_tells_a_call_in_one_line(home):
+    call = {"id": "c", "type": "function", "function": {"name": "read_file", "arguments": '{"path": "a b", "from": 3}'}}
+    home.save("y", USER, {"role": "assistant", "content": "", "tool_calls": [call]})
+    assert home.run("session", "show", "y").stdout == "user: Hello\n\nassistant: \n→ read_file a b from=3\n\n"
 
 
 def test_show_delete_and_restore(home):

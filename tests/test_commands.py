@@ -13,7 +13,7 @@ from sessionbench import answer, calling, desk_in, run, script, take, texts, use
 from scratchy import MemoryStore, SessionManager
 from scratchy.commands.advice import at_prompt
 from scratchy.commands.dispatch import command_names, dispatch
-from scratchy.commands.listing import pickable
+from scratchy.commands.listing import newest, pickable
 from scratchy.commands.rows import age
 from scratchy.commands.talk import around
 
@@ -108,7 +108,7 @@ def test_resume_refuses_what_is_not_there_and_keeps_the_current_one(window):
 def test_resume_alone_asks_to_pick_one_and_a_line_shows_the_newest(window):
     def shown() -> str:
         assert run(dispatch(window.desk, "/resume")).pick
-        return "\n".join(pickable(window.sm, str(window.folder)))
+        return "\n".join(pickable(newest(window.sm), str(window.folder)))
 
     assert "No sessions" in shown()
     for number in range(22):
@@ -186,8 +186,11 @@ def test_delete_of_the_current_one_goes_on_in_a_new_one(window):
     assert "Deleted session: 'default'" in told and f"Created new session: '{window.id}'" in told
     assert window.id.startswith("chat-") and not window.sm.session_exists("default")
     window.say("On")
-    assert window.type("/restore default") == "Restored session: 'default' (3 messages)" and window.id == "default"
-    assert len(window.sm.list_sessions()) == 2
+    new = window.id
+    assert window.type("/restore default") == "Restored session: 'default' (3 messages). `/resume default` opens it."
+    assert len(window.sm.list_sessions()) == 2 and window.id == new  # who restores another stays where he is
+    window.say("And on")
+    assert texts(window.sm.load_session("default"))[1:] == ["Hello", "Hi"] and window.texts[-2] == "And on"
 
 
 def test_delete_of_another_and_of_nobody(window):
@@ -494,5 +497,15 @@ def test_a_folder_that_is_moved_away_is_told_by_each_command_and_none_is_made(wi
 def test_a_file_that_is_removed_is_written_anew_before_a_command_acts_on_it(window):
     window.say("Hello")
     (window.folder / "sessions" / "default_chat.toon").unlink()
-    assert window.type("/delete").startswith("Deleted session: 'default'")
+    assert window.type("/delete").startswith("Deleted session: 'default'") and "written anew" in window.said[-1]
     assert [entry.count for entry in window.sm.trash()] == [3]
+    window.type("/restore default")
+    assert len(window.sm.load_session("default")) == 3
+
+
+def test_a_file_that_is_removed_is_written_anew_before_its_rename(window):
+    window.say("Hello")
+    (window.folder / "sessions" / "default_chat.toon").unlink()
+    assert window.type("/rename other") == "Renamed session: 'default' is now 'other'"
+    window.say("More")
+    assert len(window.sm.load_session("other")) == 5

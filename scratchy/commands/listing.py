@@ -16,8 +16,15 @@ SHOWN = 20
 
 
 def choices(choose: Choose) -> list[str]:
+    """The rows that `offered` has the lines of, with a number before each."""
     rows = [row for row in choose.rows if row.line]
-    return [shown(choose.title), *(f"  {shown(row.label)}  (`{shown(row.line)}`)" for row in rows)]
+    told = (f"{number:>3}. {shown(row.label)}  (`{shown(row.line)}`)" for number, row in enumerate(rows, 1))
+    return [shown(choose.title), *told]
+
+
+def offered(choose: Choose) -> list[str]:
+    """The slash lines that can be chosen."""
+    return [row.line for row in choose.rows if row.line]
 
 
 def newest(manager: SessionManager) -> list[SessionInfo]:
@@ -30,9 +37,8 @@ def numbered(infos: Sequence[SessionInfo], folder: str) -> list[str]:
     return [f"{number:>3}. {session_text(info, folder)}" for number, info in enumerate(infos, 1)]
 
 
-def pickable(manager: SessionManager, folder: str) -> list[str]:
-    """The answer to `/resume` without an id. Reads files."""
-    infos = newest(manager)
+def pickable(infos: Sequence[SessionInfo], folder: str) -> list[str]:
+    """The answer to `/resume` without an id, of the `newest`."""
     if not infos:
         return ["No sessions to resume yet."]
     more = ["`/sessions` lists more."] if len(infos) == SHOWN else []

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from scratchy import compose
-from scratchy.commands.telling import messages_text
+from scratchy.commands.telling import call_text, messages_text
 from scratchy.core.errors import SessionNotFoundError
 from scratchy.core.messages import calls_of, text_of
 from scratchy.core.text import clean, escaped_json
@@ -28,9 +28,7 @@ def show_session(folder: Path, session_id: str, as_json: bool, around: int | Non
         say(escaped_json(json.dumps(messages, indent=2, ensure_ascii=False)))
         return 0
     for message in messages:
-        calls = "".join(
-            f"\n→ {call['function']['name']}({call['function']['arguments']})" for call in calls_of(message)
-        )
+        calls = "".join(f"\n→ {call_text(call)}" for call in calls_of(message))
         say(clean(f"{message.get('role')}: {text_of(message)}{calls}\n"))
     return 0
 

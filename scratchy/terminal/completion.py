@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -15,18 +16,21 @@ Names = Callable[[], Sequence[str]]
 
 _FRESH = 2.0  # seconds in which sessions are not listed again: each key asks anew while the names are shown
 _OFFERED = 200
-_TAKE_SESSIONS = frozenset({"/resume", "/continue", "/switch", "/delete", "/restore"})
+_TAKE_SESSIONS = frozenset({"/resume", "/continue", "/switch", "/delete"})
+_TAKE_TRASHED = frozenset({"/restore"})
 
 
 class CommandCompleter(Completer):
     """Names come from functions, so that nothing is listed before somebody asks."""
 
-    def __init__(self, commands: Names, sessions: Names, models: Callable[[], Awaitable[Sequence[str]]]) -> None:
+    def __init__(
+        self, commands: Names, sessions: Names, trashed: Names, models: Callable[[], Awaitable[Sequence[str]]]
+    ) -> None:
         self._commands = commands
         self._sessions = sessions
+        self._trashed = trashed
         self._models = models
-        self._listed: Sequence[str] = ()
-        self._listed_at = float("-inf")
+        self._listed: dict[Names, tuple[float, Sequence[str]]] = {}
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         return ()  # the prompt asks for the asynchronous ones
@@ -48,13 +52,20 @@ class CommandCompleter(Completer):
         if not complete:
             return sorted(self._commands())
         if command in _TAKE_SESSIONS:
-            if time.monotonic() - self._listed_at > _FRESH:
-                self._listed = await asyncio.to_thread(self._sessions)
-                self._listed_at = time.monotonic()
-            return self._listed
+            return await self._lately(self._sessions)
+        if command in _TAKE_TRASHED:
+            return await self._lately(self._trashed)
         if command == "/model":
             try:
                 return await self._models()
             except ScratchyError:
                 return ()
         return ()
+
+    async def _lately(self, names: Names) -> Sequence[str]:
+        at, listed = self._listed.get(names, (float("-inf"), ()))
+        if time.monotonic() - at > _FRESH:
+            with suppress(OSError):  # a folder that cannot be read: there is nothing to offer
+                listed = await asyncio.to_thread(names)
+            self._listed[names] = time.monotonic(), listed
+        return listed

@@ -13,7 +13,7 @@ from contextlib import aclosing, suppress
 from typing import Any, TextIO
 
 from scratchy.commands.dispatch import dispatch
-from scratchy.commands.listing import choices, pickable
+from scratchy.commands.listing import choices, newest, offered, pickable
 from scratchy.core.errors import ScratchyError, save_problem
 from scratchy.core.events import (
     ApprovalRequested,
@@ -56,6 +56,7 @@ class _Plain:
         self._turn: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[str | None] | None = None
         self._interrupted_at = -TWICE
+        self._offered: dict[str, str] = {}  # lines by the numbers that were printed before them
         self._quit = False
         self._warned = False
         self._code = 0
@@ -112,6 +113,7 @@ class _Plain:
             self._waiting = None
 
     async def _handle(self, desk: Desk, line: str) -> None:
+        line, self._offered = self._offered.get(line.strip(), line), {}
         await self._interruptible(self._command(desk, line) if line.startswith("/") else _show_turn(desk, line))
 
     async def _interruptible(self, work: Coroutine[Any, Any, None]) -> None:
@@ -133,9 +135,17 @@ class _Plain:
         if outcome.switched:
             await _show_stored(desk)
         if outcome.choose is not None:
-            say("\n".join(choices(outcome.choose)))
+            self._offer(choices(outcome.choose), offered(outcome.choose))
         if outcome.pick:
-            say("\n".join(await asyncio.to_thread(pickable, desk.manager, str(desk.config.folder))))
+            infos = await asyncio.to_thread(newest, desk.manager)
+            self._offer(pickable(infos, str(desk.config.folder)), [f"/resume {info.session_id}" for info in infos])
+
+    def _offer(self, told: list[str], lines: list[str]) -> None:
+        """Print what can be chosen; a person chooses with a number as the next line."""
+        say("\n".join(told))
+        if lines and sys.stdin.isatty():
+            say("A number chooses.")
+            self._offered = {str(number): line for number, line in enumerate(lines, 1)}
 
     def _interrupt(self) -> None:
         """Ctrl-C: ends the turn or drops the line; a second one within two seconds ends the program."""

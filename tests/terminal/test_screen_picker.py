@@ -354,7 +354,18 @@ def test_plain_mode_on_a_terminal_lists_and_asks_for_a_number_or_an_id(desk: Des
         terminal.wait_for("[alpha] You:")
         terminal.send("/resume\r")
         terminal.wait_for("Type `/resume ID` to open one.")
+        terminal.wait_for(lambda: "A number chooses." in terminal.text() and prompt_of(terminal) == "alpha")
         assert "Filter:" not in terminal.text() and b"\x1b[" not in terminal.raw
+        terminal.send("2\r")  # no number of the list: a message
+        terminal.wait_for("canned answers")
+        terminal.wait_for(lambda: prompt_of(terminal) == "alpha")
+        desk.session("beta", "x", "y")
+        terminal.send("/resume\r")
+        terminal.wait_for("  1. beta")
+        terminal.wait_for(lambda: terminal.text().count("A number chooses.") == 2 and prompt_of(terminal) == "alpha")
+        terminal.send("1\r")
+        terminal.wait_for("Resumed session: 'beta'")
+        terminal.wait_for(lambda: prompt_of(terminal) == "beta")
     for said, code in (("\r", 0), ("nobody\r", 1)):
         with desk.start("-r", "--plain") as terminal:
             terminal.wait_for("Number or id")

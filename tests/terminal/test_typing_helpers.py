@@ -73,7 +73,8 @@ def complete(line: str) -> list[str]:
     async def models() -> list[str]:
         return ["tiny", "large"]
 
-    completer = CommandCompleter(lambda: ["/resume", "/rename", "/model"], lambda: ["alpha", "Beta one"], models)
+    commands = ["/resume", "/rename", "/restore", "/model"]
+    completer = CommandCompleter(lambda: commands, lambda: ["alpha", "Beta one"], lambda: ["beyond"], models)
 
     async def ask() -> list[str]:
         document = Document(line, len(line))
@@ -86,9 +87,10 @@ def complete(line: str) -> list[str]:
 
 
 def test_completion_of_commands_and_what_they_take() -> None:
-    assert complete("/re") == ["/rename", "/resume"]
-    assert complete("/RES") == ["/resume"]
+    assert complete("/re") == ["/rename", "/restore", "/resume"]
+    assert complete("/RESU") == ["/resume"]
     assert complete("/resume be") == ["/resume Beta one"]
+    assert complete("/restore ") == ["/restore beyond"]
     assert complete("/model ") == ["/model tiny", "/model large"]
     assert complete("/rename a") == complete("hello /re") == complete("") == []
 
@@ -103,7 +105,7 @@ def test_sessions_are_listed_once_while_somebody_types_and_offered_in_bounds() -
     async def models() -> list[str]:
         return []
 
-    completer = CommandCompleter(list, sessions, models)
+    completer = CommandCompleter(list, sessions, list, models)
 
     async def ask(line: str) -> list[str]:
         document = Document(line, len(line))
