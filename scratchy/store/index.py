@@ -21,7 +21,7 @@ from scratchy.store.index_backlog import INDEX
 from scratchy.store.index_db import Damaged, Known, Locked, connected, is_refusal, remove
 from scratchy.store.index_items import Source
 from scratchy.store.index_text import Query
-from scratchy.store.index_update import CatchUp, Stat, changed_files, files_in, records, session_of
+from scratchy.store.index_update import CatchUp, Stat, changed_files, files_in, records, session_of, stat_of
 from scratchy.store.place import Place
 from scratchy.store.scan import SECONDS, WIDTH, Scan, hit_of, not_reached, nothing_asked, title_hit
 
@@ -71,12 +71,12 @@ class Index:
             return nothing_asked(text)
         try:
             waiting, rows, titles = self._asked(query, limit, sessions, patience)
+            hits = self._hits(query, rows, titles, limit, width)
         except Damaged:
             self.forget()
             return self._scan.search(text, limit=limit, sessions=sessions, width=width, seconds=seconds)
         except OSError:
             return self._scan.search(text, limit=limit, sessions=sessions, width=width, seconds=seconds)
-        hits = self._hits(query, rows, titles, limit, width)
         beside = {name for name in waiting if sessions is None or name in sessions}
         if not beside:
             return Found(hits)
@@ -190,6 +190,7 @@ class Index:
         return waiting, rows, titles
 
     def _hits(self, query: Query, rows: list[_Row], titles: list[tuple[str, str]], limit: int, width: int) -> list[Hit]:
+        """Raises Damaged when a file that nobody changed does not hold what the index says."""
         with ExitStack() as stack:
             opened: dict[str, Source | None] = {}
             hits: list[Hit] = []
@@ -200,9 +201,14 @@ class Index:
                 message = source.item(row.number, row.start, row.size, row.checked) if source is not None else None
                 if source is not None and message is not None:
                     hits.append(hit_of(row.session_id, source.header, row.number, message, query, width))
+                elif source is not None and self._is_unchanged(row.name, stat_of(os.fstat(source.handle))):
+                    raise Damaged(f"it is wrong about {row.name}")
             seen = {hit.session_id for hit in hits}
             named = list(self._title_hits(titles, query, width, opened, stack, seen))
         return [*named, *hits][:limit]
+
+    def _is_unchanged(self, name: str, there: Stat) -> bool:
+        return name in self._known[1] and not changed_files({name: there}, self._known[1])
 
     def _rows(
         self, database: sqlite3.Connection, query: Query, most: int, sessions: Collection[str] | None

@@ -153,6 +153,8 @@ def _make(path: str) -> None:
 def _prepare(database: sqlite3.Connection) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version == SCHEMA:
+        if database.execute("SELECT count(*) FROM sqlite_master WHERE type IN ('view', 'trigger')").fetchone()[0]:
+            raise Damaged("it holds what computes, and we made no such thing")
         return
     if version or database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise Damaged(f"its schema is {version}, not {SCHEMA}")

@@ -83,6 +83,8 @@ class Source:
         if start < 0:
             message = self.foreign[number] if number < len(self.foreign) else None
             return message if message is not None and check_of_message(message) == check else None
+        if size > self.size:
+            return None
         data = self.disk.read(self.handle, size, self.body + start)
         if len(data) != size or crc32(data) != check:
             return None

@@ -53,9 +53,13 @@ def files_in(folder: str) -> dict[str, Stat]:
             except FileNotFoundError:  # deleted just now
                 continue
             if stat.S_ISREG(there.st_mode):
-                changed = (there.st_mtime_ns + there.st_ctime_ns) & _SIGN
-                found[name] = Stat(there.st_ino & _SIGN, there.st_size, changed, there.st_mtime)
+                found[name] = stat_of(there)
     return found
+
+
+def stat_of(there: os.stat_result) -> Stat:
+    changed = (there.st_mtime_ns + there.st_ctime_ns) & _SIGN
+    return Stat(there.st_ino & _SIGN, there.st_size, changed, there.st_mtime)
 
 
 def session_of(name: str) -> str:

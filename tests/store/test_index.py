@@ -492,3 +492,25 @@ def test_a_common_word_is_found_as_it_is_and_a_rare_one_as_a_beginning(store, in
     assert search(index, "rar") == search(index, "rare") == [("a", 602), ("a", 601)]
     assert search(index, "word", limit=2) == [("a", 599), ("a", 598)]
     assert search(index, "word*", limit=2) == [("a", 600), ("a", 599)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE messages SET size = 100000000000",
+        "UPDATE messages SET start = start + 7",
+        "UPDATE messages SET checked = 5",
+        "CREATE TRIGGER t AFTER UPDATE ON edition BEGIN DELETE FROM messages; END",
+        "DROP TABLE messages; CREATE VIEW messages AS WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t) "
+        "SELECT x AS row, 1 AS session, 1 AS number, 1 AS start, 1 AS size, 1 AS checked FROM t",
+    ],
+)
+def test_an_index_that_sqlite_opens_and_that_is_wrong_is_made_anew(store, index, damage):
+    for number in range(3):
+        save(store, f"s{number}", "word")
+    expected = sorted(search(index, "word"))
+    with closing(sqlite3.connect(index.path)) as database:
+        database.executescript(damage)
+    for _ in range(3):
+        assert sorted(search(Index(store), "word")) == expected
+    assert rows(index) == 3
