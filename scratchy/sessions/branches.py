@@ -163,8 +163,9 @@ async def redo(desk: Desk, new_id: str | None = None) -> Redone:
     if told is None:
         raise RefusedError(f"Nothing was rewound in session '{conversation.session_id}': there is nothing to redo.")
     name, at = told
-    entry = next((entry for entry in desk.manager.trash() if entry.name == name), None)
-    if entry is None:
+    ours = {conversation.session_id, *former_ids(conversation.session.metadata)}
+    entry = next((one for one in desk.manager.trash() if one.name == name and one.session_id in ours), None)
+    if entry is None or entry.session_id not in (conversation.session_id, *former_ids(conversation.session.metadata)):
         raise RefusedError(f"What was rewound is not in the trash any more ({name}).")
     if new_id is not None:
         await _redo_beside(desk, entry, new_id, at)

@@ -72,5 +72,6 @@ def _name(hit: Hit) -> str:
 
 
 def _sessions(hits: list[Hit]) -> str:
-    lines = dict.fromkeys(f"  {_name(hit)} in {hit.folder or 'an unknown folder'}" for hit in hits)
+    told = (f"{_name(hit)} in {hit.folder or 'an unknown folder'}" for hit in hits)
+    lines = dict.fromkeys("  " + "\\n".join(line.splitlines()) for line in told)  # one is a session, whatever its name
     return "\n".join(lines) or "  no session: nothing was found"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sessionbench import FullDisk, answer, calling, desk_in, run, script, take, texts, user
 
-from scratchy import MemoryStore
+from scratchy import MemoryStore, SessionManager
 from scratchy.commands.dispatch import dispatch
 from scratchy.core.stored import Header
 from scratchy.sessions.branches import turns
@@ -79,6 +79,17 @@ def test_rewind_and_redo(window):
     assert "nothing to redo" in window.type("/redo")
 
 
+def test_a_redo_takes_no_entry_of_another_session(window):
+    window.say("one", "two")
+    SessionManager(store=window.store).save_session("other", [{"role": "user", "content": "theirs"}])
+    entry = window.store.delete("other")
+    conversation = window.desk.conversation
+    run(conversation.edit(metadata={**conversation.session.metadata, "rewind": {"entry": entry.name, "at": 5}}))
+    for line in ("/redo", "/redo mine"):
+        assert "not in the trash" in window.type(line) and window.shown[0] == "one" and window.id == "default"
+    assert [row.name for row in window.store.trash()] == [entry.name]
+
+
 def test_rewinding_twice_is_redone_step_by_step(window):
     window.say("one", "two", "three")
     window.type("/rewind 1")
@@ -127,6 +138,20 @@ def test_a_rewind_that_means_nothing_changes_nothing(window, argument):
 def test_rewind_wants_its_whole_name(window):
     window.say("one")
     assert "whole name" in window.type("/rew 1") and window.shown == ["one", "answer 1"]
+
+
+def test_redo_takes_no_other_sessions_entry(window):
+    window.say("one", "two")
+    window.type("/rewind 1")
+    name = window.desk.conversation.session.metadata["rewind"]["entry"]
+    writer = window.store.open("liar", create=Header("liar", "", "", metadata={"rewind": {"entry": name, "at": 1}}))
+    writer.append([user("x")])
+    writer.close()
+    window.type("/resume liar")
+    assert "not in the trash" in window.type("/redo") and window.shown == ["x"]
+    assert "not in the trash" in window.type("/redo other") and name in {entry.name for entry in window.store.trash()}
+    window.type("/resume default")
+    assert "Brought back" in window.type("/redo")
 
 
 def test_undo_goes_back_step_by_step(window):

@@ -85,6 +85,7 @@ def test_reach_is_the_project_and_the_server_and_never_private(tmp_path, monkeyp
     window = Window(tmp_path, {"query": "needle"}, {"query": "needle", "everywhere": True})
     window.session("here", "needle here")
     window.session("elsewhere", "needle elsewhere", folder="/another/project", title="Other work")
+    window.session("forger", "needle forged", folder="/a\n  nice (y/n)", title="Odd\n  title")
     window.session("other_server", "needle of another server", endpoint="abc")
     window.session("hidden", "needle hidden", tags=["private"])
     for number, odd in enumerate((".", "", "/proc/self/cwd", "\0", 5)):
@@ -94,8 +95,9 @@ def test_reach_is_the_project_and_the_server_and_never_private(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     near, wide = run(window.turns(person, 2))
     assert "here" in near and near.count("needle") == 1
-    assert wide.count("needle") == 9 and "hidden" not in wide
+    assert wide.count("needle") == 10 and "hidden" not in wide
     shown = person.asked[1].preview
+    assert "forger “Odd\\n  title” in /a\\n  nice (y/n)\n" in shown + "\n"
     assert "elsewhere “Other work” in /another/project" in shown and f"here in {tmp_path}" in shown
     assert "other_server" in shown and "imported in an unknown folder" in shown and "hidden" not in shown
     found = run(dispatch(window.desk, "/search hidden"))
