@@ -18,9 +18,9 @@ from scratchy.store.drafts import read_draft, write_draft
 from scratchy.store.ids import check_id
 from scratchy.store.listing import listed, recent
 from scratchy.store.lock import Lock, acquire, holder, locked, look, release
-from scratchy.store.place import Place, check_named, damaged, read_header
+from scratchy.store.place import Place, damaged, read_header
 from scratchy.store.renaming import taken
-from scratchy.store.toonfile import DamageError
+from scratchy.store.toonfile import OtherError
 from scratchy.store.trash import Trash
 from scratchy.store.writer import SessionFile
 
@@ -95,11 +95,8 @@ class FileStore:
     def header(self, session_id: str) -> tuple[Header, int]:
         path = self._place.find(check_id(session_id))
         header, count = read_header(self._disk, path, session_id)
-        try:
-            if header.session_id:
-                check_named(header, session_id)
-        except DamageError as error:
-            raise damaged(session_id, path, error) from None
+        if header.session_id not in ("", session_id):
+            raise damaged(session_id, path, OtherError(header.session_id))
         return header._replace(session_id=session_id), count
 
     def tail(self, session_id: str, count: int, before: int | None = None) -> tuple[int, list[Message]]:

@@ -16,10 +16,10 @@ from scratchy.store.disk import copy_all, naming, write_all
 from scratchy.store.held import start_of
 from scratchy.store.ids import encode_id, file_name
 from scratchy.store.lock import Clean, Lock
-from scratchy.store.place import Place, check_named, damaged, open_file, read_head
+from scratchy.store.place import Place, check_named, damaged, open_file, read_head, read_header
 from scratchy.store.renaming import not_so_many, renamed, taken
 from scratchy.store.slices import item_at, read_slice
-from scratchy.store.toonfile import DamageError, encode_items
+from scratchy.store.toonfile import DamageError, OtherError, encode_items
 from scratchy.store.trash import Trash, name_anew
 from scratchy.store.writer import SessionFile
 
@@ -58,6 +58,8 @@ def restore(place: Place, trash: Trash, entry: TrashEntry, session_id: str, lock
     source, temporary, clean = trash.file_of(entry.name), None, trash.clean_of(entry.name)
     file: SessionFile | None = lock.file
     copied = _Copied(0, False)
+    if os.path.lexists(place.find(session_id)):
+        _must_be_of(place, source, entry.session_id)
     if session_id != entry.session_id:
         temporary, clean = place.temporary(session_id), None
         with suppress(FileNotFoundError):
@@ -84,6 +86,15 @@ def restore(place: Place, trash: Trash, entry: TrashEntry, session_id: str, lock
     trash.give_back(entry.name, entry.session_id, session_id, displaced)
     place.disk.sync_folder(place.folder)
     trash.drop(entry.name)
+
+
+def _must_be_of(place: Place, path: str, session_id: str) -> None:
+    """No session makes room for a file that is another's. One that cannot be read may be its own, damaged."""
+    named = ""
+    with suppress(SessionError):
+        named = read_header(place.disk, path, session_id)[0].session_id
+    if named not in ("", session_id):
+        raise damaged(session_id, path, OtherError(named))
 
 
 def _known(place: Place, lock: Lock, session_id: str, total: int) -> None:

@@ -204,7 +204,7 @@ def check_named(header: Header, session_id: str) -> None:
     if not header.session_id:
         raise DamageError("its header names no session")
     if header.session_id != session_id:
-        raise OtherError(f"its header names another session, {header.session_id!r}")
+        raise OtherError(header.session_id)
 
 
 def read_head(disk: Disk, handle: int) -> Head | None:

@@ -50,6 +50,9 @@ class NoFileError(DamageError):
 class OtherError(DamageError):
     """Whole, but its header names another session than its file's name."""
 
+    def __init__(self, named: str) -> None:
+        super().__init__(f"its header names another session, {named!r}")
+
 
 class Head(NamedTuple):
     """`total` messages are counted; `patch` is the offset of the `updated_at` line, `body` that of the first item."""

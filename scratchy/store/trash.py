@@ -15,7 +15,7 @@ from typing import Any, cast
 from scratchy.core.errors import SessionError, SessionNotFoundError
 from scratchy.core.stored import TrashEntry
 from scratchy.store.disk import Disk, copy_all, write_all
-from scratchy.store.ids import SUFFIX, decode_id, encode_id
+from scratchy.store.ids import SUFFIX, check_id, decode_id, encode_id
 from scratchy.store.lock import Clean, look
 from scratchy.store.place import LISTED_MOST, Place, read_header
 
@@ -188,7 +188,7 @@ class Trash:
         except SessionError:
             return None
         note = {key: value for key, value in self._note(name).items() if isinstance(value, str)}
-        session_id = note.pop("id", "") or decode_id(name.partition("-")[2]) or name
+        session_id = _id_of(name, note.pop("id", ""))
         count = 0
         with suppress(OSError, SessionError):
             count = read_header(self._disk, path, session_id, LISTED_MOST)[1]
@@ -213,6 +213,15 @@ class Trash:
         finally:
             self._disk.close(handle)
         return cast("dict[str, Any]", note) if isinstance(note, dict) else {}
+
+
+def _id_of(name: str, noted: str) -> str:
+    """Whose the entry is: its name says it, and a long id, of which a name has a part only, is noted."""
+    encoded = name.partition("-")[2]
+    with suppress(ValueError):
+        if encode_id(check_id(noted)) == encoded:
+            return noted
+    return decode_id(encoded) or name
 
 
 def name_anew(disk: Disk, source: str, target: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from store_kit import BASE, save
 
-from scratchy.core.errors import SessionNotFoundError
+from scratchy.core.errors import SessionCorruptedError, SessionNotFoundError
 from scratchy.store.disk import Disk
 from scratchy.store.files import FileStore, utc_now
 from scratchy.store.place import Place
@@ -88,3 +88,33 @@ def test_a_garbled_note_is_an_entry_like_others(tmp_path: Path, note: object) ->
     read = store.trash()[0]
     assert (read.session_id, read.count, dict(read.note)) == ("x", len(BASE), {})
     assert store.restore(entry.name) == "x" and store.load("x")[1] == BASE
+
+
+@pytest.mark.parametrize("noted", ["a", "", "\ud800", "../a", "x" * 999])
+def test_a_note_does_not_make_an_entry_another_sessions(tmp_path: Path, noted: str) -> None:
+    store = FileStore(tmp_path)
+    save(store, "a", BASE)
+    save(store, "b", BASE[:1])
+    entry = store.delete("b")
+    (tmp_path / ".trash" / entry.name / "note.json").write_text(json.dumps({"id": noted, "reason": "deleted"}))
+    assert [row.session_id for row in store.trash()] == ["b"]
+    assert store.restore(entry.name) == "b" and store.load("a")[1] == BASE and store.load("b")[1] == BASE[:1]
+
+
+def test_an_id_longer_than_a_name_is_the_notes(tmp_path: Path) -> None:
+    store, long = FileStore(tmp_path), "long " * 99
+    save(store, long, BASE)
+    assert store.delete(long).session_id == long == store.restore(store.trash()[0].name)
+
+
+def test_no_session_makes_room_for_another_ones_file(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    save(store, "a", BASE)
+    save(store, "b", BASE[:1])
+    entry = store.delete("b")
+    liar = entry.name.replace("-b", "-a")
+    (tmp_path / ".trash" / entry.name).rename(tmp_path / ".trash" / liar)
+    (tmp_path / ".trash" / liar / "note.json").unlink()
+    with pytest.raises(SessionCorruptedError, match=r"names another session, 'b'.*session import"):
+        store.restore(liar)
+    assert store.load("a")[1] == BASE and [row.name for row in store.trash()] == [liar]
