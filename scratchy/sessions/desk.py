@@ -157,6 +157,8 @@ class Desk:
         if writer is not None and writer.count and not store.exists(conversation.session_id):
             await finished(asyncio.to_thread(lambda: writer.append([])))
             conversation.stamp = store.stamp(conversation.session_id)
+            while writer.notices:
+                self.say(writer.notices.pop(0))
 
     async def new(self, session_id: str | None) -> None:
         """Raises: SessionExistsError when it is stored already."""
