@@ -29,7 +29,7 @@ from scratchy.sessions.exporting import export_conversation
 from scratchy.sessions.looking import Look
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
-from scratchy.sessions.project import working_folder
+from scratchy.sessions.project import is_away, is_same, project_in, working_folder
 from scratchy.sessions.searching import ProjectRecall, Searching
 from scratchy.sessions.titles import Titler, one_line, words_title
 from scratchy.sessions.worker import finished
@@ -314,9 +314,10 @@ class Desk:
 
     def _enter_folder(self, opened: Opened) -> None:
         """The folder that the session works in, with that folder's configuration."""
-        config, said = self._started_with, ""
+        config, said, self._is_guest = self._started_with, "", False
         if opened.resumed:
             adopt = opened.adopts or config.stays
+            self._is_guest = not adopt and is_away(opened.session.metadata, self._machine)
             folder, said = working_folder(opened.session.metadata, config.folder, self._machine, adopt=adopt)
             if folder != config.folder:
                 config = self._configure(folder)
@@ -346,10 +347,12 @@ class Desk:
             self.titler.begin(self.conversation, self.provider)
 
     def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {"folder": str(self.config.folder), "machine": self._machine or None}
+        facts: dict[str, Any] = {"machine": self._machine or None}
         looked = self._projects.get(self.config.folder)
-        if looked is not None and looked.found:
-            facts["project"] = looked.found
+        project = (looked.found if looked is not None else None) or {}
+        if not self._is_guest or is_same(project_in(self.conversation.session.metadata), project):
+            facts["folder"] = str(self.config.folder)
+            facts |= {"project": project} if project else {}
         choice = self._answering.current
         if choice is not None:
             provider = choice.provider

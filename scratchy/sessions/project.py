@@ -134,6 +134,13 @@ def _moved(
     return None
 
 
+def is_away(metadata: Mapping[str, Any], machine: str) -> bool:
+    """Whether the folder of a session of this machine is not there just now: moved, removed, on a disk that is not
+    mounted."""
+    stored = folder_in(metadata)
+    return bool(stored and machine) and metadata.get("machine") == machine and not os.path.isdir(stored)
+
+
 def working_folder(metadata: Mapping[str, Any], here: Path, machine: str, *, adopt: bool = False) -> tuple[Path, str]:
     """Where a resumed session works, and what to say: in its own folder, if this machine wrote it and the folder is
     there; else, or to `adopt` it, in today's."""
@@ -143,6 +150,9 @@ def working_folder(metadata: Mapping[str, Any], here: Path, machine: str, *, ado
     ours = bool(machine) and metadata.get("machine") == machine
     if adopt or not ours:
         return here, f"Working in {here}. Before, this session worked in {reveal(stored)}."
-    if not os.path.isdir(stored):
-        return here, f"Working in {here}: the folder that this session worked in is gone, {reveal(stored)}."
+    if is_away(metadata, machine):
+        return here, (
+            f"Working in {here}: the folder that this session worked in is gone, {reveal(stored)}. It still belongs "
+            "there; `--cwd .` takes the folder you start in for good."
+        )
     return Path(stored), f"Working in {reveal(stored)}, as this session did. `--cwd .` takes the folder you start in."

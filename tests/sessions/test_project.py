@@ -280,13 +280,20 @@ def test_resume_inside_goes_to_the_sessions_folder_and_new_comes_back(home, tmp_
     assert metadata(home, "two")["folder"] == str(tmp_path / "b")
 
 
-def test_a_folder_that_is_gone_is_said_and_todays_taken(home, tmp_path):
+def test_a_folder_that_is_gone_is_said_and_the_session_stays_its(home, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     say(home, tmp_path / "a", "-s", "one")
-    (tmp_path / "a").rmdir()
+    (tmp_path / "a").rename(tmp_path / "moved")
+    before = metadata(home, "one")
     _, said = say(home, tmp_path / "b", "-s", "one")
     assert f"Working in {tmp_path / 'b'}: the folder that this session worked in is gone, {tmp_path / 'a'}." in said
+    now = metadata(home, "one")
+    assert (now["folder"], now["project"]) == (before["folder"], before["project"])
+    say(home, tmp_path / "moved", "-c")  # where the folder is now, it is that folder's session
+    assert metadata(home, "one")["folder"] == str(tmp_path / "moved")
+    (tmp_path / "moved").rename(tmp_path / "gone")
+    say(home, tmp_path / "b", "-s", "one", "--cwd", str(tmp_path / "b"))
     assert metadata(home, "one")["folder"] == str(tmp_path / "b")
 
 
