@@ -5,6 +5,7 @@ out only once both are on disk. Not here: the tools by which a model reads texts
 caller tells `prune`).
 """
 
+import errno
 import hashlib
 import json
 import re
@@ -60,6 +61,9 @@ class Scratchpad:
 
     def _store(self, tool: str, kind: str, data: bytes) -> str:
         make_private_folder(self.directory)
+        if self.directory.is_symlink():
+            text = "A link stands in the place of this folder; nothing is written where it leads"
+            raise OSError(errno.ELOOP, text, str(self.directory))
         entry = content_id(data)
         path = self.directory / entry
         known = self._about(path).get("type")

@@ -72,6 +72,14 @@ def test_a_link_in_an_entrys_place_is_not_followed(tmp_path: Path):
     assert pad.stats()["entries"] == 1
 
 
+def test_a_link_in_the_folders_place_is_not_written_through(tmp_path: Path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "pad").symlink_to(tmp_path / "theirs")
+    with pytest.raises(OSError, match="A link stands"):
+        Scratchpad(tmp_path / "pad", threshold=1).maybe_store("t", "a long text")
+    assert not list((tmp_path / "theirs").iterdir())
+
+
 def test_files_are_private_whatever_the_umask(tmp_path: Path):
     before = os.umask(0)
     try:

@@ -158,11 +158,12 @@ def _strays(place: Place, strays: dict[str, list[str]]) -> Iterator[Finding]:
 
 def _trash(place: Place) -> Iterator[Finding]:
     trash = Trash(place)
-    if os.path.lexists(trash.folder) and not (os.path.isdir(trash.folder) and not os.path.islink(trash.folder)):
-        advice = "Move it away: nothing can be deleted, rewound or replaced until then."
-        yield Finding(
-            "trash", "it is no folder, but stands where the trash is", trash.folder, advice=advice, problem=True
-        )
+    for top in (trash.folder, place.path(".blobs")):
+        if os.path.lexists(top) and not stat.S_ISDIR(os.lstat(top).st_mode):
+            advice = "Move it away: nothing can be put there, so deleting, rewinding and big outputs fail."
+            yield Finding(
+                "trash", "it is no folder, but stands in the place of one of ours", top, "", None, advice, True
+            )
     readable = {entry.name for entry in trash.entries()}
     broken = sorted(entry.name for entry in _entries(trash.folder) if entry.name not in readable)
     if broken:
