@@ -168,9 +168,15 @@ class Start:
             if folder != self.config.folder:
                 self._configs[folder] = self._load(folder, True)
 
+    def _is_kept(self, session_id: str) -> bool:
+        try:
+            return self.store.exists(session_id) or bool(self.store.draft(session_id))
+        except (OSError, SessionCorruptedError):  # no draft of ours
+            return False
+
     def resume_line(self, session_id: str) -> str:
         """The shell line that goes on with this session; empty when nothing of it is kept."""
-        if self.no_session or not (self.store.exists(session_id) or self.store.draft(session_id)):
+        if self.no_session or not self._is_kept(session_id):
             return ""
         words = _program()
         for key in ("sessions_dir", "provider", "base_url", "model"):

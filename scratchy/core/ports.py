@@ -245,7 +245,7 @@ class Store(Protocol):
         ...
 
     def draft(self, session_id: str) -> str:
-        """What `keep_draft` kept; empty when there is none or it cannot be read."""
+        """What `keep_draft` kept; empty when there is none. Raises: OSError, SessionError where it cannot be read."""
         ...
 
     def list(self) -> list[SessionInfo]:
@@ -279,7 +279,7 @@ class Store(Protocol):
         ...
 
     def trashed(self, name: str, start: int = 0) -> "tuple[Header, list[Message]]":
-        """What a trash entry holds, from message `start` on; it stays there. SessionNotFoundError when there is none."""
+        """What a trash entry holds, from message `start` on; it stays there. SessionNotFoundError if there is none."""
         ...
 
     def restore(self, name: str, *, new_id: str | None = None, reason: str = "displaced") -> str:

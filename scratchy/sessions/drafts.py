@@ -59,7 +59,11 @@ class Drafts:
         messages = self._session.messages
         numbered = enumerate(messages, self._count() - len(messages))
         said = [(number, text_of(message)) for number, message in numbered if message.get("role") == "user"]
-        self._kept = await self._worker.run(lambda: self._store.draft(self._session.session_id))
+        self._kept = ""
+        try:
+            self._kept = await self._worker.run(lambda: self._store.draft(self._session.session_id))
+        except (OSError, SessionError) as error:
+            raise ValueError(str(error)) from None
         return _unsent(*_decoded(self._kept), said) if self._kept else Draft()
 
     async def keep(self, content: Content) -> None:

@@ -6,7 +6,7 @@ Not here: when it is kept, and by whom (the session's writer).
 import os
 from contextlib import suppress
 
-from scratchy.core.errors import SessionError
+from scratchy.core.errors import SessionNotFoundError
 from scratchy.store.disk import write_all
 from scratchy.store.place import Place, open_file
 from scratchy.store.toonfile import plain
@@ -15,14 +15,13 @@ _MOST = 16 << 20  # bytes that are read
 
 
 def read_draft(place: Place, session_id: str) -> str:
+    """Empty when there is none. Raises: SessionCorruptedError for what is no file, OSError."""
     try:
         handle = open_file(place.disk, place.draft_path(session_id), session_id, os.O_RDONLY)
-    except (OSError, SessionError):
+    except SessionNotFoundError:
         return ""
     try:
         return place.disk.read(handle, _MOST, 0).decode("utf-8", "replace")
-    except OSError:
-        return ""
     finally:
         place.disk.close(handle)
 

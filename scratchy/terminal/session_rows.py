@@ -125,7 +125,7 @@ class SessionRows:
         look = self._look(row)
         when = local_time(header.updated_at)
         marks = self._marks(row, look)
-        name = mark + "".join(f"[{said}] " for said in marks) + name_of(row)
+        name = mark + "".join(f"[{said.split()[0].rstrip(':')}] " for said in marks) + name_of(row)
         if width < _WIDE:
             return f"{fit(name, width - 11)}{short_age(when):>6}{row.count:>5}"
         title = shown(header.title or "")

@@ -264,6 +264,7 @@ def test_what_is_no_file_is_no_draft(home: Home, kind: str) -> None:
         path.mkdir()
     with home.open() as terminal:
         terminal.wait_for("You said Hello")
+        terminal.wait_for("What was typed in session 'default' last time cannot be read; it is left out.")
         standing(terminal)
         terminal.send("on\r")
         terminal.wait_for("Answer 1")

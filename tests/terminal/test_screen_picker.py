@@ -175,8 +175,10 @@ def test_delete_asks_moves_to_the_trash_and_leaves_alone_what_others_hold(desk: 
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as holder:
         assert holder.stdout and holder.stdout.readline() == "held\n"
         with desk.open() as terminal:
+            terminal.wait_for("[held] beta")
+            terminal.send("beta")
             terminal.wait_for(f"held by process {holder.pid}")
-            terminal.send("alpha" + CTRL_X)
+            terminal.send(CTRL_U + "alpha" + CTRL_X)
             terminal.wait_for("To the trash (y/n): 'alpha'")
             terminal.send("n")
             terminal.wait_for(lambda: filtering(terminal) == "alpha")
