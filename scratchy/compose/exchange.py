@@ -224,7 +224,8 @@ def _lost(form: str, header: "Header", blobs: Kept, full: bool, *, beside: bool)
     if form in ("jsonl", "json") and not full and (header.title or header.metadata.get("tags")):
         notes.append("Title and tags did not come along; a .toon file or JSON with --full takes them.")
     if form in _FOR_READING:
-        notes.append("This format is for reading: it cannot be imported.")
+        left = "usage" if form == "html" else "usage and pictures"
+        notes.append(f"This format is for reading: it cannot be imported, and {left} did not come along.")
     return notes
 
 
