@@ -127,7 +127,8 @@ def test_an_append_changes_two_lines_and_adds_an_item(tmp_path):
     after = path.read_bytes()
     changed = [old for old, now in zip(before.split(b"\n"), after.split(b"\n"), strict=False) if old != now]
     assert path.stat().st_ino == inode and after[len(before) :] == encode_items(BASE[:1])
-    assert [line.split(b":")[0] for line in changed if line] == [b"updated_at", b"messages[3]"]
+    names = [line.split(b":")[0] for line in changed if line]
+    assert names in ([b"updated_at", b"messages[3]"], [b"messages[3]"])  # both may fall into one millisecond
 
 
 def test_a_header_beyond_the_first_block_costs_a_rewrite_and_works(tmp_path):
