@@ -134,6 +134,8 @@ def test_leaving_the_question_leaves_the_files(work: Work, keys: str) -> None:
 def test_what_was_typed_ahead_never_answers(work: Work) -> None:
     with work.open("--yolo") as terminal:
         talked(work, terminal)
+        command(terminal, "/title Poems", "Title: Poems")  # runs when the turn is quite over
+        standing(terminal)
         terminal.send("/rewind 1\ry\ro")
         while "Restore 2 files" not in terminal.text():
             terminal.read(0.2)
