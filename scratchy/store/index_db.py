@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from scratchy.system import SAFE_OPEN, try_lock
 
-SCHEMA = 1
+SCHEMA = 2
 _PARTS = ("", "-wal", "-shm", "-journal", "-lock")  # in this order: a new file ignores what an old one left
 _BUSY = 0.2  # seconds for a program that is not ours
 _POLL = 0.002

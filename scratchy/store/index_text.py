@@ -35,9 +35,10 @@ _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
 
 
 def words_of(message: Mapping[str, Any]) -> str:
-    """What of a message can be found: what was said, the arguments of tool calls, the results of tools."""
+    """What of a message can be found: what was said, the arguments of tool calls, the results of tools. Not what a search
+    gave: it is found where it was said, by who may look there."""
     role = message.get("role")
-    if role not in ("user", "assistant", "tool"):
+    if role not in ("user", "assistant", "tool") or (role == "tool" and message.get("name") == "search_sessions"):
         return ""
     calls = [f"{call['function']['name']} {_readable(call['function']['arguments'])}" for call in calls_of(message)]
     text = "\n".join([text_of(message), *calls]) if calls else text_of(message)

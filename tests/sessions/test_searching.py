@@ -116,6 +116,25 @@ def test_always_never_covers_a_wider_search(tmp_path):
     run(window.desk.close())
 
 
+def test_what_a_wider_search_gave_is_not_found_here_by_a_later_one(tmp_path):
+    wide, near = {"query": "needle", "everywhere": True}, {"query": "needle"}
+    window = Window(tmp_path, wide)
+    window.session("elsewhere", "needle of another project", folder="/another")
+    (given,) = run(window.turns(Person(YES)))
+    (result,) = [m for m in window.desk.conversation.session.messages if m["role"] == "tool"]
+    run(window.desk.close())
+    assert "of another project" in given and result["name"] == "search_sessions"
+    later = Window(tmp_path, near, store=window.store)
+    writer = window.store.open(
+        "before", create=Header("before", START, START, None, {"folder": str(tmp_path), "endpoint": SERVER})
+    )
+    writer.append([result])
+    writer.close()
+    (again,) = run(later.turns(Person(YES)))
+    assert "of another project" not in again
+    run(later.desk.close())
+
+
 def test_what_was_not_shown_is_not_given(tmp_path):
     window = Window(tmp_path, {"query": "needle", "everywhere": True})
     window.session("shown", "needle one", folder="/another")
