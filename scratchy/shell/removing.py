@@ -60,7 +60,7 @@ def delete_sessions(folder: Path, ids: Sequence[str], wanted: Filter, dry_run: b
         now = time.time()
         ids = [info.session_id for info in manager.infos() if wanted.takes(info, now)]
     elif missing := next((one for one in ids if not manager.session_exists(one)), None):
-        raise SessionNotFoundError(missing)
+        raise SessionNotFoundError(missing, f"Session '{missing}' not found; nothing was deleted.")
     deleted: list[str] = []
     skipped: dict[str, str] = {}
     code = DONE
@@ -118,6 +118,9 @@ def empty_trash(
     going = [entry for entry in entries if entry.name not in named]
     stay = f" {_number(len(kept), 'entry', 'entries')} that /redo can bring back stay (--branches takes them too)."
     told = f"{_number(len(going), 'entry', 'entries')}, {_size(going)}.{stay if kept else ''}"
+    if not entries:
+        tell(as_json, {"emptied": 0, "bytes": 0, "kept": 0}, "Nothing of that kind is in the trash.")
+        return DONE
     if going and not yes:
         if not (ask or sys.stdin.isatty()):
             tell(as_json, {"emptied": 0, "would_empty": len(going)}, f"{told} Nothing was removed: say --yes.")
