@@ -159,7 +159,7 @@ def test_hostile_names_and_headers_are_shown_harmless(home: Home) -> None:
 
 LONG = """
 import time
-from scratchy.shell.doctor import Progress
+from scratchy.shell.printing import Progress
 with Progress("checked") as progress:
     progress(1, 10, 5)
     time.sleep(0.6)

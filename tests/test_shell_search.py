@@ -6,8 +6,10 @@ import os
 import pytest
 from programs import Home
 
-from scratchy import SessionManager
+from scratchy import SessionManager, compose
 from scratchy.core.stored import Header
+from scratchy.shell.listing import Wanted, list_sessions
+from scratchy.shell.search import search_sessions
 
 START = "2026-11-20T09:00:29.483Z"
 
@@ -87,3 +89,24 @@ def test_plain_prints_the_rows_and_the_line_to_type(home):
     done = home.run("--provider", "demo", stdin="/search needle\n/search @13 work\n")
     assert "1 passage with: needle" in done.stdout and "(`/search @13 work`)" in done.stdout
     assert "→ #13 You: the needle is red" in done.stdout and "`/resume work` goes on" in done.stdout
+
+
+def test_what_was_not_searched_is_said_and_then_searched(home, capsys):
+    for number in range(12):
+        writer = SessionManager(home.sessions).store.open(f"s{number}", create=Header(f"s{number}", START, START))
+        writer.append([{"role": "user", "content": f"own{number} " + "word " * 2000}])
+        writer.close()
+    wanted = Wanted(search="own6")
+    assert search_sessions(home.sessions, "own6", 20, False, 0.0) == 0
+    out, err = capsys.readouterr()
+    assert out == "" and "not reached within 0 seconds" in err and "not searched" in err and "in a moment" not in err
+    assert list_sessions(home.sessions, home.work, wanted, False, 0.0) == 0
+    out, err = capsys.readouterr()
+    assert out == "No session fits, of those that were looked into.\n" and "not reached" in err
+    compose.forget_index(SessionManager(home.sessions).store)
+    assert search_sessions(home.sessions, "own6", 20, True, 0.0) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == [] and "not reached" in err
+    assert list_sessions(home.sessions, home.work, wanted, True) == 0
+    out, err = capsys.readouterr()
+    assert [row["id"] for row in json.loads(out)] == ["s6"] and err == ""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from scratchy import compose
 from scratchy.core.errors import ScratchyError
+from scratchy.core.found import Found
 from scratchy.core.messages import Message, text_of
 from scratchy.core.ports import Store
 from scratchy.core.stored import Header, SessionInfo, tags_in
@@ -25,7 +26,8 @@ from scratchy.sessions.titles import words_title
 SAID = 6
 """Messages of a preview."""
 _FIRST = 6  # messages from the start, among which the person's first words are looked for
-_HITS = 100
+HITS = 100
+"""Messages that a search inside the sessions finds at most."""
 _NEAR = 3
 _LINK_MOST = 8192  # bytes of a worktree's `.git`: a path
 _SHOWN = 300  # characters of a message that a row may show
@@ -122,12 +124,11 @@ class Finder:
         known = {info.session_id: info for _, near, info in self._rows if (everywhere or near) and not info.foreign}
         return [known[session_id] for session_id in session_ids if session_id in known]
 
-    def search(self, text: str) -> dict[str, str]:
-        """The sessions in which all words of `text` were said in one message, newest first, with the newest passage."""
-        found: dict[str, str] = {}
-        for hit in compose.open_index(self._store).search(text, limit=_HITS).hits:
-            found.setdefault(hit.session_id, hit.passage)
-        return found
+    def search(self, text: str, seconds: float) -> tuple[dict[str, str], int]:
+        """The sessions in which all words of `text` were said in one message, newest first, with the newest passage;
+        how many were not looked into, after at most so many seconds of indexing and as many of reading."""
+        found = compose.open_index(self._store).search(text, limit=HITS, patience=seconds, seconds=seconds)
+        return passages(found), found.pending
 
     def refresh(self, session_id: str, new_id: str | None = None) -> None:
         """A row again after its session changed: under `new_id`, or as it was; gone when it is not stored any more."""
@@ -174,6 +175,14 @@ class Finder:
     def said(self, info: SessionInfo, count: int = SAID) -> list[Message]:
         """The last messages. Raises: SessionError, OSError."""
         return self._store.tail(info.session_id, count)[1]
+
+
+def passages(found: Found) -> dict[str, str]:
+    """The newest passage of each session, newest first."""
+    newest: dict[str, str] = {}
+    for hit in found.hits:
+        newest.setdefault(hit.session_id, hit.passage)
+    return newest
 
 
 def near_ones(wanted: str, infos: Sequence[SessionInfo], how: str = "`/resume {}`") -> str:

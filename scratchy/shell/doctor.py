@@ -5,15 +5,14 @@ Not here: the checks (store/doctor.py), the flags (cli.py, session_cli.py).
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from scratchy import compose
 from scratchy.compose import health
-from scratchy.core.findings import Finding, Report, counted, report_text, summary
+from scratchy.core.findings import Finding, Report, report_text, summary
 from scratchy.core.text import escaped_json, reveal
-from scratchy.shell.printing import say
+from scratchy.shell.printing import Progress, say
 
 
 def doctor(folder: Path | None, config_error: str, *, fix: bool, yes: bool, as_json: bool) -> int:
@@ -59,26 +58,3 @@ def _may_repair(report: Report, *, yes: bool, as_json: bool) -> bool:
     print(summary(report), file=sys.stderr)
     print("Repair what can be? What is replaced goes to the trash. (y/N): ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-class Progress:
-    """One line on a terminal that is painted over, ten times a second at most, once the work takes a while."""
-
-    def __init__(self, word: str) -> None:
-        self._word = word
-        self._next = time.monotonic() + 0.5
-        self._shown = False
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._shown:
-            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
-
-    def __call__(self, done: int, total: int, messages: int) -> None:
-        now = time.monotonic()
-        if now >= self._next and sys.stderr.isatty():
-            self._next, self._shown = now + 0.1, True
-            read = f", {counted(messages, 'message')}" if messages else ""
-            print(f"\r{done:,} of {counted(total, 'session')} {self._word}{read} ", end="", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ Not here: the list on the screen (commands/sessions.py), searching by itself (`s
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +14,9 @@ from scratchy.core.stored import SessionInfo, tags_in
 from scratchy.core.text import clean, escaped_json
 from scratchy.sessions.channels import channel_of
 from scratchy.sessions.family import parent_of
-from scratchy.sessions.finding import Finder, folder_of, model_of
+from scratchy.sessions.finding import HITS, Finder, folder_of, model_of, passages
 from scratchy.shell.printing import say
+from scratchy.shell.search import SECONDS, everything
 
 _AT_ONCE = 1000
 
@@ -34,26 +36,32 @@ class Wanted(NamedTuple):
         return tagged and (self.channel is None or channel_of(info.session_id) == self.channel)
 
 
-def list_sessions(folder: Path, here: Path, wanted: Wanted, as_json: bool) -> int:
-    finder = Finder(compose.open_folder(folder), str(here))
+def list_sessions(folder: Path, here: Path, wanted: Wanted, as_json: bool, seconds: float = SECONDS) -> int:
+    store = compose.open_folder(folder)
+    finder, pending = Finder(store, str(here)), 0
     while not finder.whole:
         finder.read(_AT_ONCE)
-    passages: dict[str, str] = {}
+    inside: dict[str, str] = {}
     infos = finder.rows(wanted.search or "", everywhere=not wanted.here)
     if wanted.search:
         known = {info.session_id for info in infos}
-        passages = {one: said for one, said in finder.search(wanted.search).items() if one not in known}
-        infos += finder.named(passages, everywhere=not wanted.here)
+        found = everything(store, wanted.search, HITS, seconds)
+        pending = found.pending
+        if pending:
+            print(clean(found.note), file=sys.stderr)
+        inside = {one: said for one, said in passages(found).items() if one not in known}
+        infos += finder.named(inside, everywhere=not wanted.here)
     infos = [info for info in infos if wanted.takes(info)][: wanted.limit]
     if as_json:
-        rows = [_row(info, passages.get(info.session_id)) for info in infos]
+        rows = [_row(info, inside.get(info.session_id)) for info in infos]
         say(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
         return 0
     for info in infos:
-        said = passages.get(info.session_id)
+        said = inside.get(info.session_id)
         say(_line(info, finder) + (f"  …{shown(said)}…" if said else ""))
     if not infos:
-        say(f"No sessions in {folder} yet." if not finder.known else "No session fits.")
+        none = "No session fits, of those that were looked into." if pending else "No session fits."
+        say(none if finder.known else f"No sessions in {folder} yet.")
     return 0
 
 

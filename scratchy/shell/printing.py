@@ -1,10 +1,12 @@
-"""How a subcommand prints: a sentence or one JSON document, in what stdout can encode."""
+"""How a subcommand prints: a sentence or one JSON document, in what stdout can encode; how far it is."""
 
 import json
 import os
 import sys
+import time
 from typing import Any
 
+from scratchy.core.findings import counted
 from scratchy.core.text import escaped_json
 
 
@@ -20,3 +22,26 @@ def say(text: str) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains again
         raise SystemExit(0) from None
+
+
+class Progress:
+    """One line on a terminal that is painted over, ten times a second at most, once the work takes a while."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self._next = time.monotonic() + 0.5
+        self._shown = False
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            print("\r" + " " * 60 + "\r", end="", file=sys.stderr, flush=True)
+
+    def __call__(self, done: int, total: int, messages: int) -> None:
+        now = time.monotonic()
+        if now >= self._next and sys.stderr.isatty():
+            self._next, self._shown = now + 0.1, True
+            read = f", {counted(messages, 'message')}" if messages else ""
+            print(f"\r{done:,} of {counted(total, 'session')} {self._word}{read} ", end="", file=sys.stderr, flush=True)

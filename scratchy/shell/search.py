@@ -2,18 +2,41 @@
 
 import json
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from scratchy import compose
-from scratchy.core.found import Hit
+from scratchy.core.found import Found, Hit
+from scratchy.core.ports import Store
 from scratchy.core.text import clean, escaped_json, reveal
-from scratchy.shell.printing import say
+from scratchy.shell.printing import Progress, say
 
-_PATIENCE = 2.0  # seconds for the index: nobody goes on with it when this process has ended
+SECONDS = 30.0
+"""Until then everything is looked into, or what was not is said: nobody goes on when this process has ended."""
+_FIRST = 2.0  # seconds of indexing and as many of reading, which is enough nearly always
+_SLICE = 0.5
 
 
-def search_sessions(folder: Path, text: str, limit: int, as_json: bool) -> int:
-    found = compose.open_index(compose.open_folder(folder)).search(text, limit=limit, patience=_PATIENCE)
+def everything(store: Store, text: str, limit: int, seconds: float = SECONDS) -> Found:
+    """What was said in all sessions; where that takes longer, `note` says how many were not reached. Raises OSError."""
+    index, deadline = compose.open_index(store), time.monotonic() + seconds
+    first = min(_FIRST, seconds)
+    found = index.search(text, limit=limit, patience=first, seconds=first)
+    if not found.pending or first == seconds:
+        return found
+    waiting = total = found.pending
+    with Progress("indexed") as progress, suppress(OSError):  # it cannot be written: the rest of the time is reading
+        while waiting and time.monotonic() < deadline - _FIRST:
+            waiting = index.update(_SLICE)
+            total = max(total, waiting)
+            progress(total - waiting, total, 0)
+    rest = max(deadline - time.monotonic(), _FIRST)
+    return index.search(text, limit=limit, patience=_SLICE, seconds=rest)
+
+
+def search_sessions(folder: Path, text: str, limit: int, as_json: bool, seconds: float = SECONDS) -> int:
+    found = everything(compose.open_folder(folder), text, limit, seconds)
     if found.note:
         print(clean(found.note), file=sys.stderr)
     if as_json:

@@ -84,6 +84,7 @@ class Index:
         known = {(hit.session_id, hit.number) for hit in more.hits}
         merged = [*more.hits, *(hit for hit in hits if (hit.session_id, hit.number) not in known)]
         note = f"{not_reached(more.pending, seconds)} Each search reaches more." if more.pending else ""
+        merged.sort(key=lambda hit: hit.last_activity, reverse=True)
         return Found(merged[:limit], more.pending, note)
 
     def update(self, seconds: float, cancelled: Callable[[], bool] = lambda: False) -> int:

@@ -92,4 +92,4 @@ def nothing_asked(text: str) -> Found:
 
 def not_reached(count: int, seconds: float) -> str:
     sessions = "1 session was" if count == 1 else f"{count} sessions were"
-    return f"{sessions} not reached within {seconds:g} seconds."
+    return f"{sessions} not reached within {seconds:g} seconds: what was said there was not searched."

@@ -5,6 +5,7 @@ rows are laid out as a menu (menu.py).
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -28,6 +29,8 @@ _HEAD_START = 0.05  # seconds in which the first page has the processor to itsel
 _PREVIEW = 4_000  # characters of a message
 _PAUSE = 0.2  # seconds without a key before contents are searched
 _SEARCHED = 2  # characters from which on contents are searched
+_SECONDS = 0.3  # of indexing and as many of reading, until what was found is shown
+_ON = 1.0  # … each time that it goes on
 _WIDE = 64  # columns from which on a row has room for more than its name
 
 
@@ -47,6 +50,7 @@ class SessionRows:
         self._wanted: dict[str, SessionInfo] = {}
         self._details: dict[str, str] = {}
         self._found: dict[str, str] = {}  # passages, by id
+        self._unread = 0  # sessions whose contents were not looked into
         self._failed = ""
         self._tasks: set[asyncio.Task[None]] = set()
         self._search: asyncio.Task[None] | None = None
@@ -87,14 +91,17 @@ class SessionRows:
         more = "" if finder.whole else " …"
         if self._failed:
             return self._failed
+        unread = f" · {self._unread:,} not searched{' yet' if self._searching else ''}" if self._unread else ""
         if not self.everywhere:
-            return f"{sessions}this folder: {len(self.rows):,} of {finder.near:,} ({finder.known:,}{more} in all)"
+            known = f"{finder.near:,} ({finder.known:,}{more} in all)"
+            return f"{sessions}this folder: {len(self.rows):,} of {known}{unread}"
         none = ", none of this folder" if finder.whole and not finder.near else ""
-        return f"{sessions}all folders: {len(self.rows):,} of {finder.known:,}{more}{none}"
+        return f"{sessions}all folders: {len(self.rows):,} of {finder.known:,}{more}{unread or none}"
 
     def hint(self, width: int) -> str:
-        if self._text and not self.rows and (self._search is None or self._search.done()):
-            return "Nothing matches" + ("" if self.everywhere else " in this folder · ^A all folders") + " · Esc"
+        if self._text and not self.rows and not self._searching:
+            matches = "Nothing matches in what was searched" if self._unread else "Nothing matches"
+            return matches + ("" if self.everywhere else " in this folder · ^A all folders") + " · Esc"
         if width < 50:
             return "Enter ^Rename ^Xdel ^Tag ^All Tab Esc"
         other = "this folder" if self.everywhere else "all folders"
@@ -107,6 +114,7 @@ class SessionRows:
         self._touched = self._touched or bool(text)
         self._text = text
         self._found.clear()
+        self._unread = 0
         self._keep()
         if self._search is not None:
             self._search.cancel()
@@ -175,13 +183,23 @@ class SessionRows:
         self.rows = rows
         self.redraw()
 
+    @property
+    def _searching(self) -> bool:
+        return self._search is not None and not self._search.done()
+
     async def _look_inside(self, text: str) -> None:
-        """After a pause: those in which it was said, below those whose headers have it."""
+        """After a pause: those in which it was said, below those whose headers have it; on as long as there are more to
+        look into, and each time fewer."""
         await asyncio.sleep(_PAUSE)
+        seconds, last = _SECONDS, math.inf
         with suppress(ScratchyError, OSError):  # a search that fails hides no session
-            found = await asyncio.to_thread(self.finder.search, text)
-            if text == self._text:
-                self._found = found
+            while self._unread < last:
+                last = self._unread or last
+                self._found, self._unread = await asyncio.to_thread(self.finder.search, text, seconds)
+                self._keep()
+                if not self._unread:
+                    return
+                seconds = _ON
         self._keep()
 
     def _marks(self, row: SessionInfo, look: Look) -> list[str]:

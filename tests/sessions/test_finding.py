@@ -119,8 +119,8 @@ def test_contents_are_searched_newest_first_once_a_session(tmp_path: Path) -> No
     add(store, "a", said=("the zebra came", "which zebra"))
     add(store, "b", said=("no animals", "none"))
     finder = whole(store)
-    found = finder.search("zebra")
-    assert list(found) == ["a"] and "zebra" in found["a"]
+    found, pending = finder.search("zebra", 30.0)
+    assert not pending and list(found) == ["a"] and "zebra" in found["a"]
     assert [info.session_id for info in finder.named([*found, "unknown"], everywhere=True)] == ["a"]
     assert finder.named(found, everywhere=False) == []
 

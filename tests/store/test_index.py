@@ -356,6 +356,8 @@ def test_what_is_not_indexed_in_time_is_read_newest_first_and_goes_on_where_it_s
     assert [hit.session_id for hit in newest.hits] == ["s11"]
     found = index.search("word", patience=0.0, seconds=0.0, limit=100)
     assert 0 < found.pending < 12 and "not reached" in found.note and "s11" in {hit.session_id for hit in found.hits}
+    active = [hit.last_activity for hit in found.hits]
+    assert active == sorted(active, reverse=True)
     seen = 12
     for _ in range(100):
         waiting = index.update(0.0)
