@@ -92,6 +92,7 @@ class SessionRows:
         if self._failed:
             return self._failed
         unread = f" · {self._unread:,} not searched{' yet' if self._searching else ''}" if self._unread else ""
+        unread = unread or (" · searching …" if self._searching and not self.rows else "")
         if not self.everywhere:
             known = f"{finder.near:,} ({finder.known:,}{more} in all)"
             return f"{sessions}this folder: {len(self.rows):,} of {known}{unread}"
