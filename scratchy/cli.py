@@ -45,7 +45,7 @@ def main() -> NoReturn:
     gc.set_threshold(50_000, 20, 50)  # looking for garbage, which a start hardly makes, takes a tenth of it
     _stand_in_for_closed_streams()
     if not {"session", "--help", "-h"}.intersection(sys.argv):
-        app.registered_groups.clear()  # telling typer of commands that nobody named takes time and memory of every start
+        app.registered_groups.clear()  # telling typer of commands that nobody named takes time of every start
     code = run(sys.argv[1:])
     gc.freeze()  # nor is there anything to look for on the way out
     sys.exit(code)

@@ -25,19 +25,20 @@ async def export(desk: Desk, argument: str) -> Outcome:
 
 
 async def import_(desk: Desk, argument: str) -> Outcome:
-    """Bring in sessions from a file: exports, and those of other agents. The one of a file with one becomes current."""
+    """Bring in sessions from a file: exports, and those of other agents. `/resume ID` opens one."""
     if not argument:
         return Outcome("Name the file: `/import PATH`.")
     imported = await desk.import_(_path(desk, argument))
     ids = imported.session_ids
     if len(ids) == 1:
-        lines = [f"Imported session: '{reveal(ids[0])}' ({desk.conversation.count} messages)"]
+        _, count = desk.manager.store.header(ids[0])
+        lines = [f"Imported session: '{reveal(ids[0])}' ({count} messages). `/resume {reveal(ids[0])}` opens it."]
     else:
         lines = [f"Imported {len(ids)} sessions:", *(f"  {reveal(session_id)}" for session_id in ids[:_LISTED])]
         lines += [f"  … and {len(ids) - _LISTED} more"] if len(ids) > _LISTED else []
     if imported.skipped:
         lines.append(f"{imported.skipped} lines skipped")
-    return Outcome("\n".join([*lines, *(reveal(note) for note in imported.notes)]), switched=len(ids) == 1)
+    return Outcome("\n".join([*lines, *(reveal(note) for note in imported.notes)]))
 
 
 def _path(desk: Desk, name: str) -> Path:

@@ -83,6 +83,10 @@ async def trash(desk: Desk, argument: str) -> Outcome:
 
 async def restore(desk: Desk, argument: str) -> Outcome:
     """Bring back a session's newest version from the trash (this one's, without an id), or the entry that you name."""
-    await desk.restore(argument or desk.conversation.session_id)
+    entry = await desk.restore(argument or desk.conversation.session_id)
     current = desk.conversation
-    return Outcome(f"Restored session: '{current.session_id}' ({current.count} messages)", switched=True)
+    if current.session_id == entry.session_id:
+        return Outcome(f"Restored session: '{entry.session_id}' ({current.count} messages)", switched=True)
+    return Outcome(
+        f"Restored session: '{entry.session_id}' ({entry.count} messages). `/resume {entry.session_id}` opens it."
+    )

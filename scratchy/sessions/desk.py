@@ -21,6 +21,7 @@ from scratchy.core.errors import (
 from scratchy.core.messages import text_of
 from scratchy.core.ports import Approve, Provider
 from scratchy.core.session import AgentSession, system_part
+from scratchy.core.stored import TrashEntry
 from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.answering import Answering
 from scratchy.sessions.conversation import Conversation, Engine
@@ -207,15 +208,17 @@ class Desk:
         by = self.conversation.session_id
         return self.manager.delete_session(session_id, by=by) or self._empty.pop(session_id, None) is not None
 
-    async def restore(self, named: str) -> None:
-        """A trash entry, by name or a session's newest, becomes current; what stands there goes to the trash."""
+    async def restore(self, named: str) -> TrashEntry:
+        """A trash entry, by name or a session's newest, is that session again; what stands there goes to the trash. The
+        current one stays current, unless nothing was said in it."""
         entry = self.manager.in_trash(named)
         if self.conversation.session_id == entry.session_id:
             await self.change(entry.session_id, lambda: self.manager.restore(entry.name))
-            return
-        await self.conversation.settle()
+            return entry
         self.manager.restore(entry.name)
-        await self.resume(entry.session_id)
+        if not self.manager.session_exists(self.conversation.session_id):
+            await self.resume(entry.session_id)
+        return entry
 
     async def change(self, session_id: str, call: Callable[[], object]) -> None:
         """Have the store change the current session's file, then go on with `session_id`. The lock is held throughout.
@@ -246,14 +249,11 @@ class Desk:
         return await export_conversation(self.manager.store, self.conversation, path, self.scratchpad, full=full)
 
     async def import_(self, path: Path) -> Imported:
-        """The sessions of a file; the one of a file with one becomes current. Raises: FormatError, OSError."""
+        """The sessions of a file, stored; the current one stays current. Raises: FormatError, OSError."""
         reserved = {self.conversation.session_id, *self._empty}
-        imported = await asyncio.to_thread(
+        return await asyncio.to_thread(
             lambda: import_session(self.manager.store, path, pad=self.scratchpad, reserved=reserved)
         )
-        if len(imported.session_ids) == 1:
-            await self.resume(imported.session_id)
-        return imported
 
     async def close(self) -> None:
         await self.titler.stop()

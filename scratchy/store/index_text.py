@@ -35,8 +35,8 @@ _TERMS = re.compile(r'"([^"]*)"?|([^\s"]+)')
 
 
 def words_of(message: Mapping[str, Any]) -> str:
-    """What of a message can be found: what was said, the arguments of tool calls, the results of tools. Not what a search
-    gave: it is found where it was said, by who may look there."""
+    """What of a message can be found: what was said, the arguments of tool calls, the results of tools. Not what a
+    search gave: it is found where it was said, by who may look there."""
     role = message.get("role")
     if role not in ("user", "assistant", "tool") or (role == "tool" and message.get("name") == "search_sessions"):
         return ""

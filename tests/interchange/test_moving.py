@@ -118,9 +118,10 @@ def test_in_plain_lines(home):
     assert json.loads((home.work / "full.json").read_text())["metadata"]["folder"] == str(home.work)
     assert isinstance(json.loads((home.work / "default.json").read_text()), list)
     done = home.run(
-        *home.script("Yes"), stdin=f"/import my notes.toon\nAnd?\n/import {LLM}\n/import\n/import no.json\n"
+        *home.script("Yes"),
+        stdin=f"/import my notes.toon\n/resume default-2\nAnd?\n/import {LLM}\n/import\n/import no.json\n",
     )
-    assert "Imported session: 'default-2' (3 messages)" in done.stdout
+    assert "Imported session: 'default-2' (3 messages). `/resume default-2` opens it." in done.stdout
     assert "Imported 3 sessions:" in done.stdout and "llm-c9pghrkd" in done.stdout
     assert "Name the file" in done.stdout and "/import failed: No such file" in done.stdout
     assert [message["content"] for message in home.load("default-2")[1:]] == ["Hi", "Hello", "And?", "Yes"]
@@ -135,14 +136,14 @@ def test_a_live_transcript_of_the_program(home):
     assert refused.returncode == 2 and "SCRATCHY_TRANSCRIPT is 'maybe'" in refused.stderr
 
 
-def test_an_import_never_becomes_the_session_that_is_open_and_empty(home):
+def test_an_import_never_becomes_the_session_that_is_open(home):
     home.save("default", *HI)
     home.run("session", "export", "default", "x.toon")
     home.run("session", "delete", "default")
-    done = home.run(*home.script("Yes"), stdin="/import x.toon\nMore\n/resume default\nNew\n")
+    done = home.run(*home.script("So", "Yes"), stdin="/import x.toon\nNew\n/resume default-2\nMore\n")
     assert "it was imported as 'default-2'" in done.stdout
     assert [message["content"] for message in home.load("default-2")] == ["Hi", "Hello", "More", "Yes"]
-    assert [message["content"] for message in home.load("default")][1:2] == ["New"]
+    assert [message["content"] for message in home.load("default")][1:] == ["New", "So"]
 
 
 # -- a terminal
@@ -161,6 +162,8 @@ def test_by_keys_on_a_terminal(home):
         settled(screen, "one")
         screen.send(f"/import {PI}\r")
         screen.wait_for("Imported session: 'pi-c53f4a8a' (6 messages)")
+        settled(screen, "one")
+        screen.send("/resume pi-c53f4a8a\r")
         settled(screen, "pi-c53f4a8a")
         screen.wait_for("Your name is Hao.")
         screen.send("More\r")

@@ -204,7 +204,9 @@ class Machine(RuleBasedStateMachine):
         self.trash.remove(entry)
         if entry.session_id in self.sessions:
             self.throw(entry.session_id, "displaced", self.sessions[entry.session_id])
-        self.sessions[entry.session_id], self.current = entry.session, entry.session_id
+        if self.current not in self.sessions:
+            self.current = entry.session_id
+        self.sessions[entry.session_id] = entry.session
 
     @precondition(lambda self: self.here)
     @rule()
