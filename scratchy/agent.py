@@ -24,7 +24,7 @@ from scratchy.sessions.conversation import Conversation, Engine
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.searching import ProjectRecall
 from scratchy.sessions.seen import Seen, copied
-from scratchy.sessions.titles import words_title
+from scratchy.sessions.wording import words_title
 from scratchy.sessions.worker import Worker
 
 STEPS_REACHED = "Max iterations reached."

@@ -3,7 +3,7 @@
 from scratchy.commands.outcome import Outcome
 from scratchy.sessions.desk import Desk
 from scratchy.sessions.naming import PRIVATE_MEANS, changed_tags, checked_title, tags_in, with_tags
-from scratchy.sessions.titles import PRIVATE
+from scratchy.sessions.wording import PRIVATE
 
 
 async def title(desk: Desk, argument: str) -> Outcome:

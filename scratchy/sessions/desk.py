@@ -32,7 +32,8 @@ from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
 from scratchy.sessions.project import is_away, is_same, project_in, working_folder
 from scratchy.sessions.searching import ProjectRecall, Searching
-from scratchy.sessions.titles import Titler, one_line, words_title
+from scratchy.sessions.titles import Titler
+from scratchy.sessions.wording import one_line, words_title
 from scratchy.sessions.worker import finished
 
 _PROJECT_SECONDS = 0.3  # that a turn waits for the project's name; a later one stores it then

@@ -16,7 +16,7 @@ from scratchy.core.ports import SessionWriter, Store
 from scratchy.core.stored import Header
 from scratchy.sessions.opening import made_id
 from scratchy.sessions.times import utc_stamp
-from scratchy.sessions.titles import words_title
+from scratchy.sessions.wording import words_title
 
 if TYPE_CHECKING:
     from scratchy.scratchpad import Scratchpad

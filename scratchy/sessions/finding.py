@@ -21,7 +21,7 @@ from scratchy.core.stored import Header, SessionInfo, tags_in
 from scratchy.core.text import reveal
 from scratchy.sessions.project import folder_in, identity, is_here, is_same, project_in
 from scratchy.sessions.times import utc_stamp
-from scratchy.sessions.titles import words_title
+from scratchy.sessions.wording import words_title
 
 SAID = 6
 """Messages of a preview."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from scratchy.core.stored import tags_in as tags_in
 from scratchy.sessions.manager import SessionManager
-from scratchy.sessions.titles import PRIVATE, one_line
+from scratchy.sessions.wording import PRIVATE, one_line
 
 MOST_TAGS, LONGEST_TAG = 20, 40
 PRIVATE_MEANS = (

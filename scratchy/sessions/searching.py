@@ -14,9 +14,9 @@ from scratchy.core.ports import Store
 from scratchy.core.stored import Header, tags_in
 from scratchy.sessions.finding import folder_of
 from scratchy.sessions.project import folder_in, is_here, is_same, project_in
+from scratchy.sessions.wording import PRIVATE
 from scratchy.sessions.worker import finished
 
-PRIVATE = "private"
 _FOR_MODEL = 10  # hits
 _PASSAGE = 500  # characters of one that a model gets
 _CALM = 5.0  # seconds after the start that belong to the person and the model

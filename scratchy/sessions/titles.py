@@ -1,12 +1,10 @@
-"""Titles of sessions: made of the first words, or asked of the model once, in the background.
+"""Titles of sessions, asked of the model once, in the background.
 
-Not here: storing a title (conversation.py), the commands that set one (commands/naming.py).
+Not here: titles out of words (wording.py), storing one (conversation.py), setting one (commands/naming.py).
 """
 
 import asyncio
 import logging
-import re
-import unicodedata
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,15 +13,11 @@ from scratchy.core.events import TextDelta
 from scratchy.core.messages import Message, Usage, text_of
 from scratchy.core.ports import Provider, Reply
 from scratchy.core.stored import tags_in
-from scratchy.core.text import clean
+from scratchy.sessions.wording import PRIVATE, first_line
 
 if TYPE_CHECKING:
     from scratchy.sessions.conversation import Conversation
 
-WORDS_MOST = 60  # characters of a title out of words
-TITLE_MOST = 200  # characters of any title
-PRIVATE = "private"  # the tag of a session that no model is given but the one that holds it
-_READ = 4_000  # characters of a first message that are looked at
 _ASKED_MOST = 80  # a longer answer is no title
 _SECONDS = 15.0
 _ANSWER_MOST = 200  # characters: the request is closed then, since a model that rambles would not stop by itself
@@ -33,42 +27,8 @@ _QUESTION = (
     "Give the conversation below a title of at most six words, in its own language. Answer with the title only.\n\n"
     "User: {said}\n\nAssistant: {answered}"
 )
-_FENCED = r"(?ms)^[ \t]*(```+|~~~+)[^\n]*\n.*?(?:^[ \t]*\1[ \t]*$|\Z)"
-_FENCE = r"(?m)^[ \t]*(```|~~~).*$"
-_REORDERS = frozenset("\u200b\u200e\u200f\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 log = logging.getLogger("scratchy.titles")
-
-
-def words_title(text: str) -> str:
-    """A title out of a first message: its first sentence, code left out, at most 60 characters, never empty."""
-    text = clean(text[:_READ])
-    line = _line(re.sub(_FENCED, "\n", text)) or _line(re.sub(_FENCE, " ", text)) or "Untitled"
-    sentence = re.match(r".{8,}?[.!?…](?=\s)|.+?[。！？]", line)
-    return _shortened(sentence[0] if sentence else line, WORDS_MOST)
-
-
-def one_line(text: str, most: int = TITLE_MOST) -> str:
-    """A title as it is stored: one line without control characters, nothing that reorders, shortened."""
-    return _shortened(_visible(text), most)
-
-
-def _line(text: str) -> str:
-    """The first line that says something, without the marks of a heading, a quote or a list."""
-    lines = (_visible(re.sub(r"\A[\s#>*+-]+", "", line)) for line in text.split("\n"))
-    return next((line for line in lines if any(char.isalnum() for char in line)), "")
-
-
-def _visible(text: str) -> str:
-    kept = (" " if char.isspace() else char for char in clean(text) if char not in _REORDERS)
-    return " ".join("".join(char for char in kept if unicodedata.category(char) not in ("Cc", "Cs")).split())
-
-
-def _shortened(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    head, _, last = text[:most].rpartition(" ")
-    return f"{(head if head and len(last) < 20 else text[: most - 1]).rstrip(' ,;:')}…"
 
 
 class Asked(NamedTuple):
@@ -104,7 +64,7 @@ def _estimate(question: str, answer: str) -> Usage:
 
 
 def _title(answer: str) -> str | None:
-    title = _line(answer).strip(" \"'*`_“”«»").removesuffix(".")
+    title = first_line(answer).strip(" \"'*`_“”«»").removesuffix(".")
     return title if 0 < len(title) <= _ASKED_MOST else None
 
 

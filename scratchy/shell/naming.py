@@ -7,7 +7,7 @@ from scratchy.core.errors import SessionNotFoundError
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.naming import PRIVATE_MEANS, change_tags, set_title
-from scratchy.sessions.titles import PRIVATE
+from scratchy.sessions.wording import PRIVATE
 from scratchy.shell.printing import tell
 
 

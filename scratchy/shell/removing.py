@@ -60,7 +60,8 @@ def delete_sessions(folder: Path, ids: Sequence[str], wanted: Filter, dry_run: b
         now = time.time()
         ids = [info.session_id for info in manager.infos() if wanted.takes(info, now)]
     elif missing := next((one for one in ids if not manager.session_exists(one)), None):
-        raise SessionNotFoundError(missing, f"Session '{missing}' not found; nothing was deleted.")
+        more = "; nothing was deleted" if len(ids) > 1 else ""
+        raise SessionNotFoundError(missing, f"Session '{missing}' not found{more}.")
     deleted: list[str] = []
     skipped: dict[str, str] = {}
     code = DONE

@@ -62,6 +62,14 @@ class Screen:
                 break
         return self.text()
 
+    def watch(self, seconds: float) -> str:
+        """What is on the screen after so long."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with contextlib.suppress(pexpect.TIMEOUT):
+                self._stream.feed(self._child.read_nonblocking(65536, timeout=0.05))
+        return self.text()
+
     def answered(self, count: int) -> None:
         """Until the session has so many messages: what is on the screen may be the replay of an older turn, and a turn
         that has not begun yet shows nothing."""
@@ -168,8 +176,8 @@ def test_a_tool_call_of_a_real_model_is_approved_run_and_answered(tmp_path: Path
     screen.wait("Started new session: 'tools'", "Model: local")
     screen.type("please run a command\r")
     for _ in range(200):  # the model calls what it likes: whatever asks is allowed
-        time.sleep(1.2)  # keys that follow one another sooner are typing, not answers
-        if "Run it?" in screen.wait("please run a command", gone=""):
+        # Keys that follow one another sooner are typing, not answers; and only what is on the screen by now is asked.
+        if "Run it?" in screen.watch(1.2):
             screen.type("y")
         messages = stored(tmp_path, "tools") if (tmp_path / "sessions" / "tools_chat.toon").exists() else []
         if messages and messages[-1]["role"] == "assistant" and not messages[-1].get("tool_calls"):

@@ -15,7 +15,7 @@ from sessionbench import desk_in, run, script, take
 
 from scratchy import Agent, SessionManager
 from scratchy.commands.dispatch import dispatch
-from scratchy.sessions.titles import WORDS_MOST, one_line, words_title
+from scratchy.sessions.wording import WORDS_MOST, one_line, words_title
 
 # -- out of words
 

@@ -204,8 +204,6 @@ def test_a_draft_belongs_to_its_session(home: Home) -> None:
         terminal.wait_for(lambda: ASKS not in terminal.text())
         assert not home.store.draft("a")
         terminal.send("/restore a\r")
-        terminal.wait_for("opens it")
-        terminal.send("/resume a\r")
         standing(terminal, "a")
         terminal.wait_for(f"1 line waits {ASKS}")
     assert home.model.asked == []
