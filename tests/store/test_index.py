@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -351,6 +352,7 @@ def test_a_folder_that_cannot_be_written(store, index):
 def test_what_is_not_indexed_in_time_is_read_newest_first_and_goes_on_where_it_stopped(store, index):
     for number in range(12):
         save(store, f"s{number}", "word " * 2000 + f"own{number}")
+        time.sleep(0.003)  # activity is told in milliseconds: which one is the newest must be told by it
     assert index.update(0.0) > 0
     newest = index.search("own11", patience=0.0)
     assert [hit.session_id for hit in newest.hits] == ["s11"]
