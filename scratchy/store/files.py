@@ -17,7 +17,7 @@ from scratchy.store.disk import Disk, naming
 from scratchy.store.drafts import read_draft, write_draft
 from scratchy.store.ids import check_id
 from scratchy.store.listing import listed, recent
-from scratchy.store.lock import Lock, acquire, holder, locked, look, release
+from scratchy.store.lock import Lock, acquire, holding, locked, look, release
 from scratchy.store.place import Place, damaged, read_header
 from scratchy.store.renaming import taken
 from scratchy.store.toonfile import OtherError
@@ -83,7 +83,8 @@ class FileStore:
         return look(self._place.lock_path(check_id(session_id)))[0]
 
     def holder(self, session_id: str) -> int | None:
-        return holder(self._place.lock_path(check_id(session_id)))
+        there = holding(self._place.lock_path(check_id(session_id)))
+        return there.pid if there is not None else None
 
     def exists(self, session_id: str) -> bool:
         return os.path.lexists(self._place.find(check_id(session_id)))

@@ -188,21 +188,6 @@ def look(path: str) -> tuple[int | None, Clean | None]:
             os.close(handle)
 
 
-def holder(path: str) -> int | None:
-    """The other process that holds the lock; None when there is none, or it cannot be told. Takes no lock."""
-    with _registry:  # as in `look`
-        if path in _held:
-            return None
-        try:
-            handle = os.open(path, os.O_RDONLY | SAFE_OPEN)
-        except OSError:
-            return None
-        try:
-            return lock_holder(handle)
-        finally:
-            os.close(handle)
-
-
 def _try(disk: Disk, path: str) -> int | None:
     """The descriptor of the lock file, locked; None when another process has it."""
     while True:
