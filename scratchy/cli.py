@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from scratchy.compose import PROVIDERS, check_providers
 from scratchy.core.errors import (
@@ -20,6 +21,7 @@ from scratchy.core.errors import (
     SessionError,
     SessionLockedError,
 )
+from scratchy.core.modes import MODES, YOLO
 from scratchy.session_cli import AsJson, SessionsDir, here, session_app
 
 if TYPE_CHECKING:
@@ -30,8 +32,19 @@ DONE, FAILED, USAGE, TRY_AGAIN, INTERRUPTED = 0, 1, 2, 75, 130
 BARE = {"-r": "--resume=", "--resume": "--resume=", "-p": "--print=", "--print": "--print=", "--fork": "--fork="}
 FORMATS = ("text", "json", "stream-json")
 
+
+class Program(TyperGroup):
+    """The program to typer; its help is one page, made when it is asked for."""
+
+    def get_help(self, ctx: Any) -> str:
+        from scratchy.shell.usage import USAGE
+
+        return USAGE
+
+
 app = typer.Typer(
     name="scratchy",
+    cls=Program,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -44,11 +57,26 @@ def main() -> NoReturn:
     """The console script: run, and turn what went wrong into a sentence and an exit code."""
     gc.set_threshold(50_000, 20, 50)  # looking for garbage, which a start hardly makes, takes a tenth of it
     _stand_in_for_closed_streams()
-    if not {"session", "--help", "-h"}.intersection(sys.argv):
-        app.registered_groups.clear()  # telling typer of commands that nobody named takes time of every start
+    if sys.argv[1:2] == ["completion"] and len(sys.argv) > 3:
+        sys.exit(_complete(sys.argv[2:]))
+    _forget_what_nobody_named()
     code = run(sys.argv[1:])
     gc.freeze()  # nor is there anything to look for on the way out
     sys.exit(code)
+
+
+def _forget_what_nobody_named() -> None:
+    """Telling typer of commands takes time of every start."""
+    app.registered_groups = [group for group in app.registered_groups if group.name in sys.argv]
+    app.registered_commands = [command for command in app.registered_commands if command.name in sys.argv]
+
+
+def _complete(arguments: list[str]) -> int:
+    """A shell asks what may stand at its cursor."""
+    from scratchy.shell import completion
+
+    completion.answer(typer.main.get_command(app), arguments[0], arguments[1:])
+    return DONE
 
 
 def _stand_in_for_closed_streams() -> None:
@@ -144,12 +172,13 @@ Fork = Annotated[str | None, typer.Option("--fork", metavar="ID", help="Go on in
 Name = Annotated[str | None, typer.Option("-n", "--name", metavar="TITLE", help="The session's title.")]
 AddDir = Annotated[list[str] | None, typer.Option("--add-dir", metavar="DIR", help="Another folder to read unasked.")]
 Print = Annotated[str | None, typer.Option("-p", "--print", metavar="TEXT", help="Answer once and exit.")]
-Format = Annotated[str, typer.Option("--output-format", metavar="FORMAT", help="With -p: text, json, stream-json.")]
+Format = Annotated[str, typer.Option("--output-format", metavar="|".join(FORMATS), help="With -p.")]
 Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help=f"One of {', '.join(PROVIDERS)}.")]
 Model = Annotated[str | None, typer.Option("-m", "--model", help="A model, provider/model, or a GGUF file.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help="An OpenAI-compatible server.")]
 System = Annotated[str | None, typer.Option("--system", metavar="TEXT|@FILE", help="The system message.")]
 Yolo = Annotated[bool, typer.Option("-y", "--yolo", help="Run tools unasked.")]
+Mode = Annotated[str | None, typer.Option(metavar="|".join(MODES), help="What runs unasked.")]
 NoSession = Annotated[bool, typer.Option("--no-session", help="Keep nothing on disk.")]
 Cwd = Annotated[str | None, typer.Option("--cwd", metavar="DIR", help="Work in this folder.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Linear output: no repainting, no colour.")]
@@ -172,6 +201,7 @@ def start(  # noqa: PLR0913 - one parameter a flag
     base_url: BaseUrl = None,
     system: System = None,
     yolo: Yolo = False,
+    approval_mode: Mode = None,
     no_session: NoSession = False,
     sessions_dir: SessionsDir = None,
     cwd: Cwd = None,
@@ -186,7 +216,7 @@ def start(  # noqa: PLR0913 - one parameter a flag
     `scratchy -c` goes on with this folder's last one, `scratchy -p "…" < notes.txt` answers once.
     """
     given = {"provider": provider, "model": model, "base_url": base_url, "sessions_dir": sessions_dir}
-    flags = {**given, "yolo": yolo or None, "plain": plain or None, "verbose": verbose or None}
+    flags = {**given, **_mode(yolo, approval_mode), "plain": plain or None, "verbose": verbose or None}
     if context.invoked_subcommand is not None:
         context.obj = flags
         return DONE
@@ -204,6 +234,16 @@ def start(  # noqa: PLR0913 - one parameter a flag
 
         return oneshot.run(wanted.boot(once=True), prompt, output_format)
     return _talk(wanted)
+
+
+def _mode(yolo: bool, mode: str | None) -> dict[str, Any]:
+    """What the two flags say together."""
+    if mode is not None and mode not in MODES:
+        raise ConfigError(f"--approval-mode is '{mode}'; it must be one of {', '.join(MODES)}.")
+    if yolo and mode not in (None, YOLO):
+        raise ConfigError(f"--yolo and --approval-mode {mode} say different things; give one of them.")
+    unasked = yolo or mode == YOLO
+    return {"yolo": unasked or None, "approval_mode": None if unasked else mode}
 
 
 def _begin_log() -> None:
@@ -339,3 +379,14 @@ def doctor(
         named = named or os.environ.get("SCRATCHY_SESSIONS_DIR")
         folder, wrong = Path(named).expanduser().absolute() if named else None, str(error)
     return checks.doctor(folder, wrong, fix=fix, yes=yes, as_json=as_json)
+
+
+@app.command("completion", epilog='Example, in ~/.bashrc: eval "$(scratchy completion bash)"')
+def completion(shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish")]) -> int:
+    """Print the script that completes flags, sessions and models in a shell."""
+    from scratchy.shell.completion_scripts import SHELLS, script
+
+    if shell not in SHELLS:
+        raise ConfigError(f"There is no completion for '{shell}'; there is one for {', '.join(SHELLS)}.")
+    print(script(shell), end="")
+    return DONE

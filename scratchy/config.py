@@ -5,22 +5,39 @@ On the way to the prompt: a named tuple, which is made in a sixth of a dataclass
 a file is there, platformdirs only off Linux.
 """
 
+import math
 import os
 import stat
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from scratchy.core.errors import ConfigError
+from scratchy.core.modes import ASK, MODES, YOLO
 from scratchy.system import make_private_folder
 
 if sys.platform != "linux":
     import platformdirs
 
-FREE_IN_PROJECT = ("model", "instructions")
-KEYS = ("provider", "model", "base_url", "sessions_dir", "system", "instructions", "plain")
+FREE_IN_PROJECT = ("model", "instructions", "theme")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "approval_mode": tuple(mode for mode in MODES if mode != YOLO),
+    "theme": ("auto", "light", "dark", "none"),
+    "notify": ("off", "bell", "osc9"),
+    "edit_mode": ("emacs", "vi"),
+}
+KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("provider", "model", "base_url", "sessions_dir", "system", "instructions", *CHOICES), str),
+    "plain": bool, "pass_env": list, "prices": dict, "keys": dict,
+}  # fmt: skip
+KEYS = tuple(KINDS)
+OWN = ("keys", "notify", "edit_mode", "pass_env")
+"""What stands in the person's own file only."""
+_NAMES = {str: "a text", bool: "true or false", list: "a list of texts", dict: "a table"}
+PRICE_FIELDS = ("input", "cached", "output", "window")
+"""USD a million tokens; `window` in tokens."""
 LARGEST = 1_000_000  # bytes of a configuration file
 LOG_LEVELS = ("debug", "info", "warning", "error")
 TITLES = ("model", "words", "off")
@@ -41,6 +58,14 @@ class Config(NamedTuple):
     plain: bool = False
     yolo: bool = False
     verbose: bool = False
+    approval_mode: str = ASK
+    theme: str = "auto"
+    notify: str = "bell"
+    edit_mode: str = "emacs"
+    pass_env: tuple[str, ...] = ()
+    prices: Mapping[str, Mapping[str, float]] = {}
+    keys: Mapping[str, str] = {}
+    max_budget_usd: float | None = None
     max_steps: int = 50
     titles: str = "model"
     add_dirs: tuple[Path, ...] = ()
@@ -49,6 +74,11 @@ class Config(NamedTuple):
     files: Mapping[str, Any] = {}
     notices: tuple[str, ...] = ()
     untrusted: Mapping[str, Any] = {}
+
+    @property
+    def mode(self) -> str:
+        """What runs unasked at the start."""
+        return YOLO if self.yolo else self.approval_mode
 
     def by_flag(self, key: str) -> bool:
         return self.sources.get(key) == "flag"
@@ -145,6 +175,9 @@ def load(
     _take(values, sources, _read(user, notices)[0], str(user))
     project = project_file(folder)
     found, content = _read(project, notices)
+    for key in [key for key in found if key in OWN]:
+        notices.append(f"{project}: '{key}' is taken from your own file only ({user}).")
+        del found[key]
     untrusted: dict[str, Any] = {}
     if not (content and trusted(project, content)):
         untrusted = {key: value for key, value in found.items() if not _is_free(key, value)}
@@ -153,6 +186,8 @@ def load(
         _take(values, sources, {key: value}, variable)
     files = dict(values)
     _take(values, sources, {key: value for key, value in flags.items() if value is not None}, "flag")
+    if "pass_env" in values:
+        values["pass_env"] = tuple(values["pass_env"])
     values["sessions_dir"] = _folder(values.get("sessions_dir") or _own_sessions_dir())
     return Config(folder=folder, sources=sources, files=files, notices=tuple(notices), untrusted=untrusted, **values)
 
@@ -191,11 +226,38 @@ def _read(path: Path, notices: list[str]) -> tuple[dict[str, Any], bytes]:
     notices += [f"{path}: '{key}' is not a setting that this version knows." for key in table if key not in KEYS]
     known = {key: value for key, value in table.items() if key in KEYS}
     for key, value in known.items():
-        if not isinstance(value, bool if key == "plain" else str):
-            raise ConfigError(
-                f"{path}: '{key}' must be {'true or false' if key == 'plain' else 'a text'}, not {value!r}."
-            )
+        if problem := problem_of(key, value):
+            raise ConfigError(f"{path}: {problem}")
     return known, content
+
+
+def problem_of(key: str, value: Any) -> str:
+    """Why a setting cannot have this value; "" when it can. A value of `keys` is never in it."""
+    kind = KINDS[key]
+    if not isinstance(value, kind):
+        return f"'{key}' must be {_NAMES[kind]}, not {value!r}."
+    if key in CHOICES and value not in CHOICES[key]:
+        hint = " (yolo is a flag's only)" if value == YOLO else ""
+        return f"'{key}' is '{value}'; it must be one of {', '.join(CHOICES[key])}{hint}."
+    if key == "pass_env" and not all(isinstance(name, str) for name in value):
+        return "'pass_env' must be a list of names of variables."
+    if key == "keys" and not all(isinstance(one, str) for one in value.values()):
+        return "'keys' must give a text for each name of a variable."
+    if key == "prices":
+        return _problem_of_prices(value)
+    return ""
+
+
+def _problem_of_prices(prices: Mapping[str, Any]) -> str:
+    for model, fields in prices.items():
+        if not isinstance(fields, dict):
+            return f"'prices.{model}' must be a table such as {{ input = 1.25, output = 10 }}, in USD a million tokens."
+        for name, amount in cast("dict[str, Any]", fields).items():
+            good = type(amount) in (int, float) and 0 <= amount < math.inf
+            if name not in PRICE_FIELDS or not good:
+                names = ", ".join(PRICE_FIELDS)
+                return f"'prices.{model}.{name}' is {amount!r}; a price has {names}, each a number of at least 0."
+    return ""
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, Any]]:

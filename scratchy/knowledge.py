@@ -31,7 +31,8 @@ def system_message(role: str = "general", instructions: str = "") -> str:
     return f"{ROLES[role]}\n\n{instructions}".strip() if instructions else ROLES[role]
 
 
-def message_context(now: datetime, folder: str) -> str:
-    """What a user's message carries beside its text: today's date (local) and the working folder."""
+def message_context(now: datetime, folder: str, *, planning: bool = False) -> str:
+    """What a user's message carries beside its text: today's date (local), the working folder, plan mode."""
+    plan = "Mode: plan. Change nothing and run nothing; say what you would do.\n" if planning else ""
     # The last line tells small models where the message begins: without it SmolLM2-135M answers the folder, in French.
-    return f"Date: {now:%Y-%m-%d}\nFolder: {folder}\nMessage:"
+    return f"Date: {now:%Y-%m-%d}\nFolder: {folder}\n{plan}Message:"

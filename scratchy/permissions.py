@@ -7,14 +7,16 @@ what a call would do (each tool tells its `Effect`), and asking (the loop does).
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+from scratchy.core.modes import ACCEPT_EDITS, ASK, PLAN, YOLO
 from scratchy.core.ports import Effect, ToolError
 from scratchy.system import make_private_folder, replace_file
 
+_RULING = frozenset((".git", ".scratchy"))
 _SECRET_NAMES = (
     ".env", ".env.*", ".envrc", "*.env", ".netrc", "_netrc", ".pgpass", "pgpass.conf", ".my.cnf", ".htpasswd",
     ".npmrc", ".pypirc", ".git-credentials", ".vault-token", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519",
@@ -61,14 +63,16 @@ def _is_secret_name(name: str, folders: list[str]) -> bool:
 class Permissions:
     """The rules of one conversation. `folder` is the working folder, `add_dirs` other folders as free to read.
 
-    With `yolo` nothing asks but what asks each time. What the person allowed "always" is kept in memory only.
+    `mode` tells what runs unasked besides: `ask` nothing, `accept-edits` what edits files inside, `plan` nothing, and
+    what does more than read is refused, `yolo` all but what asks each time. What the person allowed "always" is kept in
+    memory only.
     """
 
-    def __init__(self, folder: Path, add_dirs: Iterable[Path] = (), yolo: bool = False) -> None:
+    def __init__(self, folder: Path, add_dirs: Iterable[Path] = (), mode: Callable[[], str] = lambda: ASK) -> None:
         self.folder = folder.resolve()
-        self.yolo = yolo
+        self._mode = mode
         self._places = (self.folder, *(place.expanduser().resolve() for place in add_dirs))
-        self._always: set[tuple[str, str]] = set()
+        self._always: dict[tuple[str, str], str] = {}  # what it covers, in words
 
     def resolve(self, given: str) -> Path:
         """The file that a path means: in the working folder, `~` expanded, links followed. Raises: ToolError."""
@@ -85,12 +89,27 @@ class Permissions:
         """`path` resolved: may it be read unasked?"""
         return self.inside(path) and not is_secret(path)
 
-    def allows(self, tool: str, effect: Effect) -> bool:
-        return effect.free or (bool(effect.scope) and (self.yolo or (tool, effect.target) in self._always))
+    def may_edit(self, path: Path) -> bool:
+        """`path` resolved: is writing it an edit of the person's work, and not of what rules a tool or a repository?"""
+        return self.may_read(path) and _RULING.isdisjoint(part.lower() for part in path.parts)
+
+    def verdict(self, tool: str, effect: Effect) -> Literal["run", "ask", "refuse"]:
+        """What happens to a call with this effect in today's mode."""
+        mode = self._mode()
+        if effect.free:
+            return "run"
+        if mode == PLAN and effect.kind != "reads":
+            return "refuse"
+        unasked = mode == YOLO or (mode == ACCEPT_EDITS and effect.kind == "edits")
+        return "run" if effect.scope and (unasked or (tool, effect.target) in self._always) else "ask"
 
     def remember(self, tool: str, effect: Effect) -> None:
         """Exactly this tool on exactly this target runs unasked from now on."""
-        self._always.add((tool, effect.target))
+        self._always[tool, effect.target] = effect.scope
+
+    def remembered(self) -> list[tuple[str, str]]:
+        """Tool and what runs unasked of it, in words, in the order in which the person allowed it."""
+        return [(tool, f"{scope} ({target})") for (tool, target), scope in self._always.items()]
 
 
 class Trust:

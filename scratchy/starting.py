@@ -138,7 +138,7 @@ class Start:
             make_desk=make_desk,
             greeting=said,
             history_file=str(user_dir("state") / "history"),
-            marks="yolo" if self.config.yolo else "",
+            mode=self.config.mode,
             resume_line=self.resume_line,
         )
 

@@ -44,7 +44,7 @@ def test_help_lists_every_flag_that_ships_and_no_other(home):
     flags = set(re.findall(r"(?<!\w)--[a-z-]+", shown))
     assert flags == {
         "--session", "--resume", "--continue", "--print", "--output-format", "--provider", "--model", "--base-url",
-        "--system", "--yolo", "--no-session", "--sessions-dir", "--cwd", "--plain", "--verbose", "--version", "--help",
+        "--system", "--yolo", "--approval-mode", "--no-session", "--sessions-dir", "--cwd", "--plain", "--verbose", "--version", "--help",
         "--fork", "--name", "--add-dir",
     }  # fmt: skip
     short = set(re.findall(r"(?<![\w-])-[a-zA-Z](?!\w)", shown))

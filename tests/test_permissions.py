@@ -54,12 +54,53 @@ def test_a_name_without_an_end_costs_no_time():
 def test_always_is_for_this_tool_and_this_target(tmp_path: Path):
     permissions = Permissions(tmp_path)
     effect, other = Effect("s", "p", "this command", "ls"), Effect("s", "p", "this command", "ls -a")
-    assert not permissions.allows("run", effect)
+    assert permissions.verdict("run", effect) == "ask" and permissions.remembered() == []
     permissions.remember("run", effect)
-    assert permissions.allows("run", effect)
-    assert not permissions.allows("run", other) and not permissions.allows("delete", effect)
-    assert not Permissions(tmp_path).allows("run", effect), "it is not kept beyond the session"
-    assert Permissions(tmp_path, yolo=True).allows("run", other)
+    assert permissions.verdict("run", effect) == "run" and permissions.remembered() == [("run", "this command (ls)")]
+    assert permissions.verdict("run", other) == permissions.verdict("delete", effect) == "ask"
+    assert Permissions(tmp_path).verdict("run", effect) == "ask", "it is not kept beyond the session"
+
+
+READS = Effect("s", "p", "this host", "h", kind="reads")
+EDITS = Effect("s", "p", "this folder", "f", kind="edits")
+ACTS = Effect("s", "p", "this command", "c")
+FREE = Effect("s", "p", "this file", "f", free=True, kind="reads")
+ALWAYS_ASKS = Effect("s", "p", "", "", kind="reads")
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdicts"),
+    [
+        ("ask", "ask ask ask run ask"),
+        ("accept-edits", "ask run ask run ask"),
+        ("plan", "ask refuse refuse run ask"),
+        ("yolo", "run run run run ask"),
+    ],
+)
+def test_what_a_mode_runs_asks_and_refuses(tmp_path: Path, mode: str, verdicts: str):
+    permissions = Permissions(tmp_path, mode=lambda: mode)
+    effects = (READS, EDITS, ACTS, FREE, ALWAYS_ASKS)
+    assert [permissions.verdict("tool", effect) for effect in effects] == verdicts.split()
+
+
+def test_plan_refuses_also_what_was_allowed_always(tmp_path: Path):
+    mode = ["ask"]
+    permissions = Permissions(tmp_path, mode=lambda: mode[0])
+    permissions.remember("run", ACTS)
+    mode[0] = "plan"
+    assert permissions.verdict("run", ACTS) == "refuse"
+    mode[0] = "ask"
+    assert permissions.verdict("run", ACTS) == "run"
+
+
+@pytest.mark.parametrize("name", ["a.py", "deep/b.md", ".github/x.yml"])
+def test_a_file_of_the_folder_may_be_edited(tmp_path: Path, name: str):
+    assert Permissions(tmp_path).may_edit(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", [".git/hooks/pre-commit", ".Git/config", ".scratchy/config.toml", ".env", "../a.py"])
+def test_what_rules_a_tool_holds_secrets_or_lies_outside_is_no_edit(tmp_path: Path, name: str):
+    assert not Permissions(tmp_path).may_edit(Path(os.path.normpath(tmp_path / name)))
 
 
 def test_trust_is_for_this_content_in_this_place(tmp_path: Path):

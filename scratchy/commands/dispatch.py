@@ -44,6 +44,7 @@ COMMANDS = (
     Entry("history", talk.history, (), "[n] [before N]", reads=True),
     Entry("model", talk.model, (), "[name]"),
     Entry("tools", talk.tools, reads=True),
+    Entry("permissions", talk.permissions, reads=True),
     Entry("copy", talk.copy, reads=True),
     Entry("export", moving.export, (), "[path]", reads=True),
     Entry("import", moving.import_, (), "path"),

@@ -4,11 +4,13 @@ Not here: how a message is told (telling.py).
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 from scratchy.commands.outcome import Outcome
 from scratchy.commands.telling import counted, messages_text
 from scratchy.core.messages import Message, text_of
+from scratchy.core.modes import ASK, MODES, YOLO
 from scratchy.core.ports import Store
 from scratchy.core.stored import tags_in
 from scratchy.sessions.desk import Desk
@@ -40,8 +42,8 @@ async def status(desk: Desk, argument: str) -> Outcome:
         *([f"Added folders: {', '.join(map(str, desk.config.add_dirs))}"] if desk.config.add_dirs else []),
         f"Sessions in: {desk.place}",
     ]
-    if desk.config.yolo:
-        lines.append("Approvals: off (yolo)")
+    if desk.mode != ASK:
+        lines.append(f"Approvals: {'off (yolo)' if desk.mode == YOLO else desk.mode}")
     return Outcome("\n".join(lines))
 
 
@@ -84,6 +86,20 @@ async def tools(desk: Desk, argument: str) -> Outcome:
     """List the tools that the model may ask for."""
     specs = [spec["function"] for spec in desk.conversation.engine.tools.specs()]
     return Outcome("\n".join(f"{spec['name']}: {str(spec.get('description', '')).partition('.')[0]}" for spec in specs))
+
+
+async def permissions(desk: Desk, argument: str) -> Outcome:
+    """Show what runs unasked: the mode, and what you allowed for this session."""
+    tools = desk.conversation.engine.tools
+    remembered: Callable[[], list[tuple[str, str]]] = getattr(tools, "remembered", _nothing)
+    allowed = [f"{tool}: {scope}" for tool, scope in remembered()]
+    modes = f"Mode: {desk.mode} ({MODES[desk.mode]}). Shift-Tab goes on to the next: {', '.join(desk.modes)}."
+    return Outcome("\n".join([modes, "Allowed for this session:" if allowed else "Nothing more is allowed.", *allowed]))
+
+
+def _nothing() -> list[tuple[str, str]]:
+    """A toolset of somebody else's remembers what it likes."""
+    return []
 
 
 async def copy(desk: Desk, argument: str) -> Outcome:

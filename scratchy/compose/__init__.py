@@ -33,6 +33,7 @@ from scratchy.compose.stores import open_folder as open_folder
 from scratchy.compose.stores import open_scratchpad as open_scratchpad
 from scratchy.compose.stores import open_store as open_store
 from scratchy.compose.tools import message_context as message_context
+from scratchy.compose.tools import modes as modes
 from scratchy.compose.tools import open_tools as open_tools
 from scratchy.compose.tools import role_message as role_message
 from scratchy.compose.tools import system_message as system_message

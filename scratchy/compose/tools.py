@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def open_tools(
-    folder: Path, scratchpad: "Scratchpad | None", *, yolo: bool = False,
+    folder: Path, scratchpad: "Scratchpad | None", *, mode: Callable[[], str] = lambda: "ask",
     mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True, add_dirs: Sequence[Path] = (),
     recall: "Recall | None" = None,
 ) -> "Tools":  # fmt: skip
     """A toolset over `folder` and `add_dirs`; `mentioned` tells whether a scratchpad id occurs in the session's
-    messages; `recall` finds what was said in other sessions."""
+    messages; `recall` finds what was said in other sessions; `mode` is what runs unasked (see Permissions)."""
     from scratchy.permissions import Permissions
     from scratchy.tools.builtin import default_tools
     from scratchy.tools.toolset import Tools
 
-    permissions = Permissions(folder, add_dirs, yolo)
+    permissions = Permissions(folder, add_dirs, mode)
     tools = default_tools(permissions, scratchpad, mentioned, recall) if with_defaults else []
     return Tools(tools, permissions=permissions, scratchpad=scratchpad)
 
@@ -54,10 +54,18 @@ def role_message(role: str) -> str:
     return knowledge.system_message(role)
 
 
-def message_context(folder: Path) -> str:
-    """What rides with a user's message: today's date and the working folder."""
+def message_context(folder: Path, mode: str = "ask") -> str:
+    """What rides with a user's message: today's date, the working folder, and that nothing is changed in plan mode."""
     from datetime import datetime
 
     from scratchy import knowledge
+    from scratchy.core.modes import PLAN
 
-    return knowledge.message_context(datetime.now(), str(folder))
+    return knowledge.message_context(datetime.now(), str(folder), planning=mode == PLAN)
+
+
+def modes(config: "Config") -> tuple[str, ...]:
+    """The modes that the person may go through: yolo only where the program was started with it."""
+    from scratchy.core.modes import MODES, YOLO
+
+    return tuple(mode for mode in MODES if mode != YOLO or config.yolo)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scratchy.core.errors import ContextOverflowError
-from scratchy.core.messages import Message, ToolCall, calls_of, text_of
+from scratchy.core.messages import Message, ToolCall, attached_of, calls_of, text_of
 from scratchy.core.session import AgentSession, result, system_part
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")  # OpenAI's rule for a function's name
@@ -152,11 +152,15 @@ def _allowed(name: str) -> str:
 
 
 def _with_context(message: Message) -> Message:
-    context = message.get("context")
-    if not context:
+    context, texts = message.get("context"), attached_of(message)
+    if not context and not texts:
         return message
-    sent: Message = {**message, "content": _joined(context, message.get("content"))}
+    content: Any = message.get("content")
+    for one in texts:
+        content = _joined(content, f'<attached name="{one["name"]}">\n{one["text"]}\n</attached>')
+    sent: Message = {**message, "content": _joined(context, content)}
     sent.pop("context", None)
+    sent.pop("attached", None)
     return sent
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from scratchy.core.messages import Message, ToolCall
 
-TurnReason = Literal["stop", "length", "steps", "error", "aborted"]
+TurnReason = Literal["stop", "length", "steps", "budget", "error", "aborted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,13 @@ class StepStarted:
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """The next piece of the assistant's text, as the model wrote it (control characters included)."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    """The next piece of what the model thinks before it answers, where its server tells it."""
 
     text: str
 
@@ -116,15 +123,16 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class TurnFinished:
     """The turn is over. `stop`: the model had no more to say; `length`: it was cut; `steps`: the step limit;
-    `error`: see the exception or notice that came with it."""
+    `budget`: one more request would cost more than allowed; `error`: see the exception or notice that came with it."""
 
     reason: TurnReason
 
 
-ProviderEvent = TextDelta | RetryScheduled
+ProviderEvent = TextDelta | ThinkingDelta | RetryScheduled
 Event = (
     StepStarted
     | TextDelta
+    | ThinkingDelta
     | RetryScheduled
     | ContextTrimmed
     | MessageAdded

@@ -3,7 +3,7 @@
 Not here: storing (whoever iterates stores each `MessageAdded` before asking for more), showing, choosing a provider.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -37,17 +37,20 @@ from scratchy.core.ports import (
 )
 from scratchy.core.session import AgentSession, missing_results, result
 
+Affordable = Callable[[Sequence[Message], Sequence[ToolSpec]], bool]
 CUT_SHORT = "not run: the answer was cut by the token limit before the call was complete; ask again in smaller pieces"
 
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
-    """`approve` None runs unasked what would ask. `new_id` makes ids for calls that came without one."""
+    """`approve` None runs unasked what would ask. `new_id` makes ids for calls that came without one. `affordable` is
+    asked before each request: False ends the turn (`budget`)."""
 
     clock: Clock
     new_id: "NewId"
     approve: Approve | None = None
     max_steps: int = 20
+    affordable: Affordable = lambda messages, tools: True
 
 
 class NewId:
@@ -74,6 +77,9 @@ async def run_turn(
     turn = _Turn(session, provider, tools, context, settings)
     try:
         for step in range(1, settings.max_steps + 1):
+            if not turn.affordable():
+                yield TurnFinished("budget")
+                return
             yield StepStarted(step)
             async with aclosing(turn.ask()) as events:
                 async for event in events:
@@ -105,9 +111,15 @@ class _Turn:
         self._clock = settings.clock
         self._running: str | None = None  # id of the call that runs now
 
+    def affordable(self) -> bool:
+        return self._settings.affordable(self._context.request(), self._specs())
+
+    def _specs(self) -> Sequence[ToolSpec]:
+        return self._tools.specs() if self._provider.supports_tools else []
+
     async def ask(self) -> AsyncGenerator[Event, None]:
         """One step's request; the answer is the last message of the session when this ends."""
-        specs = self._tools.specs() if self._provider.supports_tools else []
+        specs = self._specs()
         while True:
             text: list[str] = []
             started = self._clock.monotonic()

@@ -41,11 +41,20 @@ class FileChange(TypedDict):
     mode: int | None
 
 
+class Attachment(TypedDict):
+    """A text that a line mentions: `name` as it was written (`@notes.md`), `text` as it was then."""
+
+    name: str
+    text: str
+
+
 class Message(TypedDict, total=False):
     """The chat-completions message plus our own optional keys (from `ts` on). Unknown keys are kept, never sent.
 
     `ts` is UTC ISO-8601 with `Z`; `duration_ms` whole milliseconds; `context` (date, folder) is joined in front of
-    `content` when a request is built; `files`: what a tool's call changed, read with `files_of`. `content` may be
+    `content` when a request is built, `attached` (read with `attached_of`) behind it; `files`: what a tool's call
+    changed, read with `files_of`. An image is a part `{"type": "image_url", "image_url": {"url": "blob:<id>"}}`, its
+    bytes in the scratchpad. `content` may be
     anything JSON in a file that somebody else wrote: read it with `text_of`.
     """
 
@@ -63,6 +72,7 @@ class Message(TypedDict, total=False):
     id: str
     context: str
     files: list[FileChange]
+    attached: list[Attachment]
 
 
 class ToolSpec(TypedDict):
@@ -122,3 +132,16 @@ def _is_change(change: Any) -> bool:
         and all(isinstance(fields.get(key), str | None) for key in ("before", "after"))
         and (mode is None or (isinstance(mode, int) and 0 <= mode <= 0o7777))
     )
+
+
+def attached_of(message: Mapping[str, Any]) -> list[Attachment]:
+    """The message's well-formed attachments; what is malformed (a file that somebody else wrote) is left out."""
+    texts: Any = message.get("attached")
+    return [one for one in cast("list[Any]", texts) if _is_attachment(one)] if isinstance(texts, list) else []
+
+
+def _is_attachment(one: Any) -> bool:
+    if not isinstance(one, dict):
+        return False
+    fields = cast("dict[str, Any]", one)
+    return isinstance(fields.get("name"), str) and isinstance(fields.get("text"), str)

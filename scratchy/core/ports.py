@@ -6,7 +6,7 @@ Implementations live in providers/, tools/ and store/; none of them is known her
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from scratchy.core.events import ApprovalRequested, ProviderEvent, ToolOutput
 from scratchy.core.messages import FileChange, Message, ToolCall, ToolSpec
@@ -102,7 +102,8 @@ class Effect:
     `target` is exactly what "always" would cover (a command with its folder, a host, a folder) and `scope` its name
     for the person, e.g. "this command"; "" where nothing covers it: it asks each time, whatever else runs unasked.
     `preview` is whole and exact: nothing in it is shortened. `free`: reads inside
-    the working folder only, needs no yes.
+    the working folder only, needs no yes. `kind`: `reads` changes nothing; `edits` writes a file inside the working
+    folder in a way that can be taken back; all else `acts`.
     """
 
     summary: str
@@ -110,6 +111,7 @@ class Effect:
     scope: str
     target: str
     free: bool = False
+    kind: Literal["reads", "edits", "acts"] = "acts"
 
 
 class ToolError(Exception):

@@ -6,23 +6,23 @@ Not here: what a turn does (core/loop.py), how it looks (the faces), which provi
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from scratchy.core.context import context_of
-from scratchy.core.errors import ProviderError, SessionCorruptedError, SessionError, save_problem
+from scratchy.core.errors import ProviderError, SessionError
 from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
 from scratchy.core.loop import NewId, TurnSettings, run_turn
-from scratchy.core.messages import Message, Usage, calls_of, text_of
+from scratchy.core.messages import Attachment, Message, ToolSpec, Usage, calls_of, text_of
 from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
 from scratchy.core.session import AgentSession, missing_results, system_part
-from scratchy.core.stored import Header
 from scratchy.sessions.drafts import Drafts
 from scratchy.sessions.part import SLICE, Part
-from scratchy.sessions.times import local_time, utc_stamp
+from scratchy.sessions.saving import Saving
+from scratchy.sessions.times import utc_stamp
 from scratchy.sessions.worker import Worker
 
 log = logging.getLogger("scratchy.sessions")
@@ -38,13 +38,27 @@ class SystemClock:
 
 
 @dataclass(frozen=True)
+class Attached:
+    """What a line mentions: texts that follow it, parts that stand in it (images), and what to tell the person."""
+
+    texts: Sequence[Attachment] = ()
+    parts: Sequence[dict[str, Any]] = ()
+    notices: Sequence[str] = ()
+
+
+async def nothing_attached(line: str) -> Attached:
+    return Attached()
+
+
+@dataclass(frozen=True)
 class Engine:
     """What drives a conversation's turns.
 
     `provider` is asked for at each turn, after the user's line is on disk; it raises ProviderError when there is none.
     `facts` is header metadata to keep with the session (provider, model, folder …), asked for after the provider;
     `context` what rides with a user's message (date, folder), stored with it when it is news. `title_of` makes a title
-    of a new session's first line; `answered` is called when a turn has come to its end and is stored.
+    of a new session's first line; `answered` is called when a turn has come to its end and is stored. `attach` finds
+    what a user's line mentions; `affordable` tells whether one more request fits into the budget.
     """
 
     provider: Callable[[], Awaitable[Provider]]
@@ -55,14 +69,15 @@ class Engine:
     context: Callable[[], str] = str
     title_of: Callable[[str], str] | None = None
     answered: Callable[[], None] = lambda: None
+    attach: Callable[[str], Awaitable[Attached]] = nothing_attached
+    affordable: Callable[[Sequence[Message], Sequence[ToolSpec]], bool] = lambda messages, tools: True
 
 
 class Conversation:
     """One session in one process. `session.messages` may be only the end of a long transcript until the first turn;
     `first` is the index in the transcript of the first of them. Without a `writer` it is opened by the first save;
     `stored` tells how many of the messages are on disk until then. `approve` None runs unasked what would ask.
-    `stamp` is the store's after the last write of this conversation, None before it. `worded`: the title that was made
-    here of the first line, None where none was."""
+    `worded`: the title that was made here of the first line, None where none was."""
 
     def __init__(
         self,
@@ -77,16 +92,12 @@ class Conversation:
         self.session = session
         self.engine = engine
         self.approve: Approve | None = None
-        self.unsaved = ""
-        self.stamp: Any = None
         self.worded: str | None = None
-        self.save_error: OSError | SessionError | None = None
         self._store = store
-        self._writer = writer
-        self._stored_before = stored
         self._worker = Worker()
         self._part = Part(store, session, self._worker, first)
-        self.drafts = Drafts(store, session, self._worker, lambda: self._writer, lambda: self.count)
+        self._saving = Saving(store, session, self._part, self._worker, writer, stored)
+        self.drafts = Drafts(store, session, self._worker, lambda: self._saving.writer, lambda: self.count)
         self._clock = SystemClock()
         self._new_id = NewId(f"call_{os.getpid()}_{time.time_ns()}_")
 
@@ -102,27 +113,29 @@ class Conversation:
     @property
     def saved(self) -> bool:
         """Whether all of it is on disk."""
-        return self._stored == len(self.session.messages)
+        return self._saving.stored == len(self.session.messages)
 
     @property
-    def _first(self) -> int:
-        return self._part.first
+    def unsaved(self) -> str:
+        """Why the last save failed, "" when it did not."""
+        return self._saving.unsaved
 
     @property
-    def _stored(self) -> int:
-        """How many of session.messages are on disk."""
-        return self._stored_before if self._writer is None else self._writer.count - self._first
+    def stamp(self) -> Any:
+        """The store's after the last write of this conversation, None before it."""
+        return self._saving.stamp
+
+    def restamp(self) -> None:
+        """The store changed the session's file by itself."""
+        self._saving.restamp()
 
     @property
-    def _pending(self) -> list[Message]:
-        """What is to be written. A system message alone waits for the first user's message."""
-        pending = self.session.messages[self._stored :]
-        only_system = not self._first + self._stored and pending == system_part(pending)
-        return [] if only_system else pending
+    def save_error(self) -> OSError | SessionError | None:
+        return self._saving.error
 
     @property
     def writer(self) -> SessionWriter | None:
-        return self._writer
+        return self._saving.writer
 
     def recent(self, count: int) -> list[Message]:
         return self.session.messages[-count:] if count > 0 else []
@@ -148,7 +161,8 @@ class Conversation:
                 raise provider
             for event in await self._prepare(provider):
                 yield event
-            settings = TurnSettings(self._clock, self._new_id, self.approve, self.engine.max_steps)
+            engine = self.engine
+            settings = TurnSettings(self._clock, self._new_id, self.approve, engine.max_steps, engine.affordable)
             context = context_of(self.session, self._part.head or self.engine.system_prompt)
             turn = run_turn(self.session, provider, self.engine.tools, context, settings)
             async with aclosing(turn) as events:
@@ -162,26 +176,29 @@ class Conversation:
                             yield TurnFinished("error")
                             return
         finally:
-            await self._flush()
+            await self._saving.flush()
         if self._part.start != self.session.metadata.get("context_start"):
-            await self._keep_facts()
+            await self._saving.keep_facts(self.engine.facts())
         self.engine.answered()
+
+    async def note(self, text: str) -> list[Event]:
+        """Something for the model to know at the next turn, as a message of the user; nobody is asked now. Raises:
+        OSError, ScratchyError when it could not be stored."""
+        return await self._store_line(text, {"role": "user", "content": text, "ts": utc_stamp(self._clock.now())})
 
     async def settle(self) -> None:
         """Write what is not saved yet. Raises: OSError or SessionError when that fails; the conversation stays open."""
-        await self._flush()
-        if self._pending and self.save_error is not None:
-            raise self.save_error
+        await self._saving.flush()
+        if self._saving.pending and self._saving.error is not None:
+            raise self._saving.error
 
     async def close(self, *, flush: bool = True) -> None:
         """Write what is not saved yet (not `flush`: drop it), let go of the lock. Twice is once."""
         if flush:
-            await self._flush()
-        if self._writer is not None:
-            if flush:
+            await self._saving.flush()
+            if self.writer is not None:
                 await self.drafts.part()
-            await self._worker.run(self._writer.close)
-            self._stored_before, self._writer = self._stored, None
+        await self._saving.close()
         self._worker.close()
 
     # -- edits, for commands
@@ -195,17 +212,17 @@ class Conversation:
     async def cut(self, count: int, reason: str = "rewound") -> str:
         """Keep the first `count` messages of the transcript; all of it goes to the trash. Returns the entry's name."""
         await self.settle()
-        writer = await self._open()
+        writer = await self._saving.open()
 
         def cut() -> str:
-            first, kept = self._first, self.session.messages[: max(count - self._first, 0)]
+            first, kept = self._part.first, self.session.messages[: max(count - self._part.first, 0)]
             if count <= first:
                 first, kept = self._store.tail(self.session_id, SLICE, before=count)
             entry = writer.cut(count, reason=reason)
             self.session.messages[:] = kept
             self._part.reset(first)
             self.session.metadata = dict(writer.header.metadata)
-            self.stamp = self._store.stamp(self.session_id)
+            self._saving.restamp()
             return entry
 
         return await self._worker.run(cut)
@@ -215,14 +232,14 @@ class Conversation:
         await self.settle()
         system: Message = {"role": "system", "content": text}
         had = system_part((await self.page(1, before=1))[1])
-        writer = await self._open() if self._first + self._stored else None
+        writer = await self._saving.open() if self._saving.any_stored else None
 
         def lead() -> None:
             if writer is not None:
                 writer.lead(system, "replaced")
             self._part.lead(system, len(had))
 
-        await self._write(lead)
+        await self._saving.write(lead)
 
     async def edit(
         self,
@@ -232,15 +249,15 @@ class Conversation:
         change: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
     ) -> None:
         """Another title, another metadata; or metadata as `change` makes it of what the header holds then."""
-        writer = await self._open()
-        await self._write(
+        writer = await self._saving.open()
+        await self._saving.write(
             lambda: writer.edit(title=title, metadata=change(writer.header.metadata) if change else metadata)
         )
         self.session.metadata, self.session.title = dict(writer.header.metadata), writer.header.title
 
     async def entitle(self, title: str | None, usage: Usage) -> None:
         """A title that the model gave, unless the person gave one meanwhile; what asking took is kept in any case."""
-        writer = self._writer
+        writer = self._saving.writer
         if writer is None or not writer.count:
             return
 
@@ -249,7 +266,7 @@ class Conversation:
             free = known.title in (None, self.worded)
             writer.edit(title=title if free else None, metadata={**known.metadata, "title_usage": dict(usage)})
 
-        await self._write(entitle)
+        await self._saving.write(entitle)
         self.session.metadata, self.session.title = dict(writer.header.metadata), writer.header.title
 
     async def load_whole(self) -> list[Message]:
@@ -267,29 +284,39 @@ class Conversation:
 
     async def _accept(self, line: str) -> list[Event]:
         """Put the user's line on disk. A line that the last, failed turn left unanswered is not doubled."""
+        last = self.session.messages[-1] if self.session.messages else None
+        if last is not None and last.get("role") == "user" and text_of(last) == line:
+            return await self._store_line(line, None)
+        attached = await self.engine.attach(line)
+        content = [{"type": "text", "text": line}, *attached.parts] if attached.parts else line
+        message: Message = {"role": "user", "content": content, "ts": utc_stamp(self._clock.now())}
+        context = self.engine.context()
+        if context and context != self._last_context():
+            message["context"] = context
+        if attached.texts:
+            message["attached"] = list(attached.texts)
+        return [*(Notice(text) for text in attached.notices), *await self._store_line(line, message)]
+
+    async def _store_line(self, line: str, message: Message | None) -> list[Event]:
+        """Put what the user said on disk; `message` None: it lies there already. What cannot be stored is forgotten."""
         was_unsaved = self.unsaved
-        await self._flush()
+        await self._saving.flush()
         before = len(self.session.messages)
         self.session.messages += missing_results(self.session.messages)
-        last = self.session.messages[-1] if self.session.messages else None
-        if last is None or last.get("role") != "user" or text_of(last) != line:
-            message: Message = {"role": "user", "content": line, "ts": utc_stamp(self._clock.now())}
-            context = self.engine.context()
-            if context and context != self._last_context():
-                message["context"] = context
+        if message is not None:
             self.session.messages.append(message)
         try:
-            if not self._first + self._stored:  # folder and machine belong to it even if no model ever answers
+            if not self._saving.any_stored:  # folder and machine belong to it even if no model ever answers
                 if self.session.title is None and self.engine.title_of is not None:
                     self.session.title = self.worded = self.engine.title_of(line)
-                await self._keep_facts(self.session.title)
-            notices = await self._store_all()
+                await self._saving.keep_facts(self.engine.facts(), self.session.title)
+            notices = await self._saving.store_all()
         except BaseException as error:
-            del self.session.messages[max(before, self._stored) :]
-            if not self._first + self._stored and self.worded:
+            del self.session.messages[max(before, self._saving.stored) :]
+            if not self._saving.any_stored and self.worded:
                 self.session.title = self.worded = None
             if isinstance(error, (OSError, SessionError)):
-                self._note_failure(error)
+                self._saving.note_failure(error)
             raise
         return [Saved(), *notices] if was_unsaved else notices
 
@@ -298,100 +325,17 @@ class Conversation:
         log.debug("turn in %s with %s · %s", self.session_id, provider.name, provider.model)
         same = self.session.metadata.get("model") in (None, provider.model)
         await self._part.for_request(provider.window, same_model=same)
-        return [*await self._keep_facts(), *self._said()]
+        return [*await self._saving.keep_facts(self.engine.facts()), *self._saving.said()]
 
     async def _store_added(self, message: Message) -> tuple[list[Event], bool]:
         """Store what the turn added: what to tell, and whether the turn must stop (a call or result is not safe)."""
         was_unsaved = self.unsaved
         try:
-            told = await self._store_all()
+            told = await self._saving.store_all()
         except (OSError, SessionError) as error:
-            self._note_failure(error)
+            self._saving.note_failure(error)
             return [SaveFailed(self.unsaved)], bool(calls_of(message)) or message.get("role") == "tool"
         return ([Saved(), *told] if was_unsaved else told), False
-
-    async def _flush(self) -> None:
-        """Try to write what is not on disk; a failure is remembered in `unsaved`, not raised."""
-        if not self._pending:
-            return
-        try:
-            await self._store_all()
-        except (OSError, SessionError) as error:
-            self._note_failure(error)
-
-    def _note_failure(self, error: OSError | SessionError) -> None:
-        self.unsaved, self.save_error = save_problem(error), error
-        log.warning("session %s not saved: %s", self.session_id, error)
-
-    async def _store_all(self) -> list[Event]:
-        writer = await self._open()
-        pending = self._pending
-        if pending:
-            try:
-                await self._write(lambda: writer.append(pending))
-            except SessionCorruptedError:  # another program spoilt the file while it was open here
-                await self._write_anew(writer)
-            self.session.last_activity = local_time(writer.header.updated_at)
-        self._saved_all()
-        return self._said()
-
-    async def _write_anew(self, writer: SessionWriter) -> None:
-        """All that memory holds; what lies in the file's place goes to the trash."""
-        messages, unread = list(self.session.messages), self._first
-
-        def replace() -> None:
-            writer.replace(messages, "replaced")
-            self._part.reset(0)
-
-        await self._write(replace)
-        lost = f" {unread} older messages were not in memory; look for them there." if unread else ""
-        writer.notices.append(
-            f"The file of session '{self.session_id}' was overwritten by another program; it is written anew from "
-            f"memory, and what lay there is in the trash.{lost}"
-        )
-
-    def _saved_all(self) -> None:
-        self.unsaved, self.save_error = "", None
-
-    async def _write(self, call: Callable[[], None]) -> None:
-        def write() -> None:
-            call()
-            self.stamp = self._store.stamp(self.session_id)
-
-        await self._worker.run(write)
-
-    async def _open(self) -> SessionWriter:
-        if self._writer is None:
-            created = utc_stamp(self.session.created_at.astimezone())
-            header = Header(self.session_id, created, created, metadata=self.session.metadata)
-            self._writer = await self._worker.run(lambda: self._store.open(self.session_id, create=header))
-        return self._writer
-
-    async def _keep_facts(self, title: str | None = None) -> list[Event]:
-        """Provider, model and folder of this turn belong in the header; a rewrite only when one of them changed.
-        Before the first message nothing is written: the header waits for it."""
-        writer = await self._open()
-        known = dict(writer.header.metadata)
-        told = {**known, **self.session.metadata, **self.engine.facts(), "context_start": self._part.start}
-        if told.get("machine") != known.get("machine"):
-            told["machine_from"] = writer.count or None
-        facts = {key: value for key, value in told.items() if value is not None}
-        if facts != known or title not in (None, writer.header.title):
-            try:
-                await self._write(lambda: writer.edit(title=title, metadata=facts))
-            except OSError as error:  # the conversation matters more than its header
-                return [Notice(f"The session's header could not be updated: {save_problem(error)}.")]
-        self.session.metadata.update(facts)
-        for key in self.session.metadata.keys() - facts.keys():
-            del self.session.metadata[key]
-        return []
-
-    def _said(self) -> list[Event]:
-        if self._writer is None or not self._writer.notices:
-            return []
-        told: list[Event] = [Notice(text) for text in self._writer.notices]
-        self._writer.notices.clear()
-        return told
 
     def _last_context(self) -> str:
         return next((message["context"] for message in reversed(self.session.messages) if "context" in message), "")

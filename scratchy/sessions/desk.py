@@ -42,7 +42,8 @@ _PROJECT_SECONDS = 0.3  # that a turn waits for the project's name; a later one 
 class Desk:
     """`say` shows one sentence to the person at any time. Sessions that were opened here and hold no message yet can be
     come back to; on disk they are from their first message on. `config` is that of the current session's folder, which
-    `configure` makes; new sessions begin in the folder that the program was started in."""
+    `configure` makes; new sessions begin in the folder that the program was started in. `mode` tells what runs unasked
+    (one of `modes`, which the person goes through); it belongs to the window, not to a session."""
 
     def __init__(
         self,
@@ -58,6 +59,8 @@ class Desk:
         self.config = self._started_with = config
         self._configure: Callable[[Path], Config] = configure or (lambda folder: config._replace(folder=folder))
         self._said_of_folder: str = ""
+        self.modes = compose.modes(config)
+        self.mode = config.mode
         self.titler = Titler()
         self._projects: dict[Path, Look] = {}
         self.say = say
@@ -158,7 +161,7 @@ class Desk:
         writer = conversation.writer
         if writer is not None and writer.count and not store.exists(conversation.session_id):
             await finished(asyncio.to_thread(lambda: writer.append([])))
-            conversation.stamp = store.stamp(conversation.session_id)
+            conversation.restamp()
             while writer.notices:
                 self.say(writer.notices.pop(0))
 
@@ -291,7 +294,7 @@ class Desk:
         tools = compose.open_tools(
             folder,
             self.scratchpad,
-            yolo=self.config.yolo,
+            mode=lambda: self.mode,
             add_dirs=self.config.add_dirs,
             mentioned=lambda entry: any(entry in text_of(message) for message in session.messages),
             recall=ProjectRecall(self.manager.store, session.session_id, self._facts),
@@ -302,7 +305,7 @@ class Desk:
             system_prompt=compose.system_message(self.config),
             max_steps=self.config.max_steps,
             facts=self._facts,
-            context=lambda: compose.message_context(folder),
+            context=lambda: compose.message_context(folder, self.mode),
             title_of=None if self.config.titles == "off" else words_title,
             answered=self._entitle,
         )

@@ -32,14 +32,14 @@ def load_commands() -> Commands:
 
 class Boot(NamedTuple):
     """`make_desk` is called once, after the first prompt is drawn; its argument prints a line above the prompt at any
-    time, from any thread. `resume_line(id)` is the shell line shown at the end ("": none). `marks` stand in the prompt.
-    `commands` None: those of scratchy.commands.dispatch, imported after the first prompt."""
+    time, from any thread. `resume_line(id)` is the shell line shown at the end ("": none). `mode` tells what runs
+    unasked. `commands` None: those of scratchy.commands.dispatch, imported after the first prompt."""
 
     session_id: str
     make_desk: Callable[[Callable[[str], None]], Awaitable[Desk]]
     greeting: Sequence[str] = ()
     history_file: str | None = None
-    marks: str = ""
+    mode: str = "ask"
     first_line: str | None = None
     resume_line: Callable[[str], str] = _no_resume_line
     commands: Commands | None = None

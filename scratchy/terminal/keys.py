@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from prompt_toolkit.application import in_terminal
-from prompt_toolkit.filters import Condition, has_focus, is_searching
+from prompt_toolkit.filters import Condition, has_completions, has_focus, is_searching
 from prompt_toolkit.key_binding import KeyPressEvent
 from prompt_toolkit.keys import Keys
 
@@ -37,6 +37,7 @@ class Actions(NamedTuple):
     cancel: Callable[[], None]
     end: Callable[[], None]
     expand: Callable[[], None]
+    next_mode: Callable[[], None]
     busy: Callable[[], bool]
     paused: Callable[[], bool]
     go_on: Callable[[], None]
@@ -128,6 +129,10 @@ def _bind_tools(screen: Screen, actions: Actions, pastes: Pastes) -> None:
     @screen.keys.add("c-o", filter=typing)
     def _(event: KeyPressEvent) -> None:
         actions.expand()
+
+    @screen.keys.add("s-tab", filter=typing & ~has_completions)
+    def _(event: KeyPressEvent) -> None:
+        actions.next_mode()
 
     @screen.keys.add("c-g", filter=typing)
     @screen.keys.add("c-x", "c-e", filter=typing)

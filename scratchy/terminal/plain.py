@@ -30,6 +30,7 @@ from scratchy.core.events import (
     TurnFinished,
 )
 from scratchy.core.messages import text_of
+from scratchy.core.modes import ASK
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.desk import Desk
@@ -101,8 +102,8 @@ class _Plain:
 
     async def _read(self, desk: Desk) -> str | None:
         unsaved = f"(not saved: {desk.conversation.unsaved}) " if desk.conversation.unsaved else ""
-        marks = f"{self._boot.marks} " if self._boot.marks else ""
-        write(f"{unsaved}[{reveal(desk.conversation.session_id)}] {marks}You: ")
+        mark = "" if desk.mode == ASK else f"{desk.mode} "
+        write(f"{unsaved}[{reveal(desk.conversation.session_id)}] {mark}You: ")
         self._waiting = asyncio.ensure_future(self._input.line())
         try:
             return await self._waiting

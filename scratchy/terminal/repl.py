@@ -18,23 +18,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from scratchy.core.errors import ProviderError, ScratchyError
+from scratchy.core.modes import ASK, MODES
 from scratchy.core.text import clean, reveal
 from scratchy.terminal.boot import Boot, load_commands
-from scratchy.terminal.clipboard import copy_by_program, osc52
+from scratchy.terminal.commanding import Commanding
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.draft import Drafting
 from scratchy.terminal.folding import folded
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
 from scratchy.terminal.leaving import Leaving
-from scratchy.terminal.lines import error, notice, user_lines
+from scratchy.terminal.lines import notice, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.unsaved import is_kept, kept, not_sent
 from scratchy.terminal.waiting import Waiting
 
 if TYPE_CHECKING:
-    from scratchy.commands.outcome import Outcome
     from scratchy.sessions.conversation import Conversation
     from scratchy.sessions.desk import Desk
     from scratchy.terminal.show import Show
@@ -64,7 +64,6 @@ class Repl:
     def __init__(self, boot: Boot) -> None:
         self._boot = boot
         self._desk: Desk | None = None
-        self._commands = boot.commands
         self._show: Show | None = None
         self._task: asyncio.Task[None] | None = None
         self._in_turn = self._stopping = False
@@ -75,13 +74,17 @@ class Repl:
         self._pastes = Pastes()
         self._history = FileHistory(boot.history_file)
         completer = CommandCompleter(self._command_names, self._session_ids, self._trashed_ids, self._model_names)
-        self._screen = Screen(self._prompt, self._history, completer)
+        self._screen = Screen(self._prompt, self._mode, self._history, completer)
         self._waiting = Waiting(self._screen, self._pastes, boot.first_line)
         self._drafting = Drafting(self._screen, self._waiting, self._pastes)
+        self._commanding = Commanding(
+            self._screen, self._waiting, self._loaded_show, self._show_recent, self._leave_gently
+        )
+        self._commanding.commands = boot.commands
         self._leaving = Leaving(self._screen, self._waiting, self._drafting, self._stop_task, self._conversation)
         paused, go_on = (lambda: bool(self._waiting.paused)), self._waiting.go_on
         send, stop, cancel = self._send, self._interrupt, self._cancel
-        actions = Actions(send, stop, cancel, self._end, self._expand, self._busy, paused, go_on)
+        actions = Actions(send, stop, cancel, self._end, self._expand, self._next_mode, self._busy, paused, go_on)
         bind_keys(self._screen, actions, self._pastes)
 
     async def run(self) -> int:
@@ -118,7 +121,7 @@ class Repl:
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._waiting.woken(), _HEAD_START)
-            self._commands = self._commands or await asyncio.to_thread(load_commands)
+            self._commanding.commands = self._commanding.commands or await asyncio.to_thread(load_commands)
             self._desk = await self._boot.make_desk(self._say)
             await self._show_recent()
             await self._drafting.begin(self._desk.conversation)
@@ -146,32 +149,9 @@ class Repl:
             self._task = None
 
     async def _command(self, line: str, *, busy: bool = False) -> None:
-        desk, screen = self._ready_desk(), self._screen
-        screen.write(user_lines(self._prompt(), line))
-        assert self._commands is not None
         if not busy:
             self._drafting.lend()
-        work = asyncio.ensure_future(self._commands.dispatch(desk, line, busy=busy))
-        try:
-            done, _ = await asyncio.wait([work], timeout=0.3)
-            if not done and not busy:
-                screen.live.status, screen.live.since = line, time.monotonic()
-                screen.move(str)
-            outcome = await work
-        except asyncio.CancelledError:
-            work.cancel()
-            await asyncio.wait([work])
-            screen.write(notice("Interrupted."))
-            return
-        except Exception as failure:
-            _log.exception("command failed")
-            screen.write(error(f"The command failed: {failure}"))
-            return
-        finally:
-            if not busy:
-                screen.live.status, screen.live.since = "", None
-                screen.rest()
-        await self._show_outcome(outcome)
+        await self._commanding.run(self._ready_desk(), self._prompt(), line, busy=busy)
 
     async def _turn(self, line: str) -> None:
         conversation, screen, show = self._ready_desk().conversation, self._screen, await self._loaded_show()
@@ -216,35 +196,6 @@ class Repl:
             _log.exception("turn failed")
             view.fail(f"The turn failed: {type(failure).__name__}: {failure}")
             self._waiting.bring_back()
-
-    async def _show_outcome(self, outcome: Outcome) -> None:
-        screen = self._screen
-        if outcome.text and outcome.markdown:
-            screen.write((await self._loaded_show()).markdown(outcome.text))
-        elif outcome.text:
-            screen.write(folded(clean(outcome.text).removesuffix("\n"), screen.width) + "\n")
-        if outcome.copy is not None:
-            screen.control(osc52(outcome.copy))
-            await asyncio.to_thread(copy_by_program, outcome.copy)
-        if outcome.switched:
-            await self._show_recent()
-        if outcome.choose is not None or outcome.pick:
-            await self._choose(outcome)
-        if outcome.quit:
-            self._leaving.leave(0, gently=True)
-
-    async def _choose(self, outcome: Outcome) -> None:
-        """The person chooses; the line that belongs to it runs. What was typed before the rows were drawn chooses
-        nothing: it is in the prompt."""
-        with contextlib.suppress(asyncio.CancelledError):
-            if outcome.choose is not None and outcome.choose.is_yes_or_no:
-                line = await (await self._loaded_show()).approve.decide(outcome.choose)
-            else:
-                picker = await asyncio.to_thread(import_module, "scratchy.terminal.picker")
-                self._waiting.bring_back()
-                line = await picker.chosen(self._screen, self._ready_desk(), outcome)
-            if line:
-                await self._command(line, busy=self._in_turn)
 
     async def _show_recent(self) -> None:
         messages = self._ready_desk().conversation.recent(_RECENT)
@@ -300,11 +251,23 @@ class Repl:
         self._left_by_cancel = self._screen.buffer.text
         self._say_briefly("Press Ctrl-C again to quit.")
 
+    def _leave_gently(self) -> None:
+        self._leaving.leave(0, gently=True)
+
     def _end(self) -> None:
         if self._task is None:
-            self._leaving.leave(0, gently=True)
+            self._leave_gently()
         else:
             self._say_briefly("Something runs: Esc interrupts it, Ctrl-C twice quits.")
+
+    def _next_mode(self) -> None:
+        """The mode that comes next; a call that asks already goes on asking."""
+        desk = self._desk
+        if desk is None:
+            return
+        desk.mode = desk.modes[(desk.modes.index(desk.mode) + 1) % len(desk.modes)]
+        self._screen.app.invalidate()
+        self._say_briefly(f"{desk.mode}: {MODES[desk.mode]}")
 
     def _expand(self) -> None:
         text = self._last_output
@@ -336,8 +299,11 @@ class Repl:
             await asyncio.wait([task])
 
     def _prompt(self) -> str:
-        marks = f"{self._boot.marks} " if self._boot.marks else ""
-        return f"[{reveal(self._session_id)}] {marks}You: "
+        mode = self._mode()
+        return f"[{reveal(self._session_id)}] {'' if mode == ASK else f'{mode} '}You: "
+
+    def _mode(self) -> str:
+        return self._desk.mode if self._desk else self._boot.mode
 
     @property
     def _session_id(self) -> str:
@@ -358,7 +324,8 @@ class Repl:
         return self._show
 
     def _command_names(self) -> Sequence[str]:
-        return self._commands.names() if self._commands else ()
+        commands = self._commanding.commands
+        return commands.names() if commands else ()
 
     def _session_ids(self) -> Sequence[str]:
         return self._desk.session_ids() if self._desk else ()

@@ -54,6 +54,7 @@ ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a 
 STYLE = Style.from_dict(
     {
         "prompt": "bold ansicyan",
+        "unsafe": "bold reverse",
         "dim": "ansibrightblack",
         "spinner": "ansicyan",
         "tool": "ansiyellow",
@@ -97,11 +98,14 @@ def open_output() -> Output:
 
 
 class Screen:
-    """`prompt` gives the text before the input. `last_key` is when the last key came, on a monotonic clock, `pause` how
-    many seconds after the one before it."""
+    """`prompt` gives the text before the input, `mode` what runs unasked. `last_key` is when the last key came, on a
+    monotonic clock, `pause` how many seconds after the one before it."""
 
-    def __init__(self, prompt: Callable[[], str], history: History, completer: Completer) -> None:
+    def __init__(
+        self, prompt: Callable[[], str], mode: Callable[[], str], history: History, completer: Completer
+    ) -> None:
         self.prompt = prompt
+        self.mode = mode
         self.live = Live()
         self._more: Callable[[], str] = str
         self.keys = KeyBindings()
@@ -257,6 +261,14 @@ class Screen:
         room = size.rows - 4 if self._panel is None else size.rows // 4
         return rows(self.live, time.monotonic(), max(size.columns - 1, 8), max(room, 2))
 
+    def _before_input(self) -> StyleAndTextTuples:
+        """The prompt; where something runs unasked the mode stands out."""
+        text, mode = self.prompt(), self.mode()
+        before, mark, _ = text.rpartition(f"{mode} You: ")
+        if not mark:
+            return [("class:prompt", text)]
+        return [("class:prompt", before), ("class:unsafe", mode), ("class:prompt", " You: ")]
+
     def _fragments(self) -> StyleAndTextTuples:
         out: StyleAndTextTuples = []
         for index, row in enumerate(self._rows):
@@ -274,7 +286,7 @@ class Screen:
                 input_processors=[
                     HighlightIncrementalSearchProcessor(),
                     HighlightSelectionProcessor(),
-                    BeforeInput(lambda: [("class:prompt", self.prompt())]),
+                    BeforeInput(self._before_input),
                 ],
                 include_default_input_processors=False,
                 search_buffer_control=search.control,

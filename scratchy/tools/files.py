@@ -54,7 +54,7 @@ def reading(permissions: Permissions, given: str, verb: str) -> Effect:
     folder = path if path.is_dir() else path.parent
     free = permissions.may_read(path) and not secret
     covers = _covers("file", path) if secret else _covers("folder", folder)
-    return Effect(given, preview, *covers, free)
+    return Effect(given, preview, *covers, free, "reads")
 
 
 def _covers(kind: str, path: Path) -> tuple[str, str]:
@@ -138,7 +138,7 @@ class CreateFile:
         self._snapshots = snapshots
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        return _writing(arguments["file_path"], self._change(arguments), self._snapshots)
+        return _writing(arguments["file_path"], self._change(arguments), self._snapshots, self._permissions)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         change = await asyncio.to_thread(self._change, arguments)
@@ -181,7 +181,7 @@ class EditFile:
         self._snapshots = snapshots
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        return _writing(arguments["file_path"], self._change(arguments)[0], self._snapshots)
+        return _writing(arguments["file_path"], self._change(arguments)[0], self._snapshots, self._permissions)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         change, count = await asyncio.to_thread(self._change, arguments)
@@ -226,13 +226,14 @@ def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def _writing(given: str, change: Change, snapshots: Snapshots) -> Effect:
+def _writing(given: str, change: Change, snapshots: Snapshots, permissions: Permissions) -> Effect:
     if not change.diff:
         raise ToolError("old_text and new_text are the same: nothing would change.")
     caveat = snapshots.caveat(change.path)
     preview = f"{change.path}\n{change.diff}"
     preview = f"{preview.removesuffix(chr(10))}\n{caveat}" if caveat else preview
-    return Effect(given, preview, *_covers("folder", change.path.parent))
+    is_edit = permissions.may_edit(change.path) and not caveat
+    return Effect(given, preview, *_covers("folder", change.path.parent), kind="edits" if is_edit else "acts")
 
 
 def _write(snapshots: Snapshots, tool: str, change: Change, told: str) -> ToolResult:

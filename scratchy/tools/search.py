@@ -69,9 +69,7 @@ class SearchFiles:
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         directory = arguments.get("directory", ".")
         effect = reading(self._permissions, directory, f"search for {self._wanted(arguments)!r} in")
-        return Effect(
-            f"{self._wanted(arguments)!r} in {directory}", effect.preview, effect.scope, effect.target, effect.free
-        )
+        return replace(effect, summary=f"{self._wanted(arguments)!r} in {directory}")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         wanted, folder = self._wanted(arguments), self._permissions.resolve(arguments.get("directory", "."))

@@ -43,13 +43,13 @@ class SearchSessions:
                 f"Look for {query!r} in the earlier conversations of this project and give the model what is found."
             )
             scope = "looking up this project's conversations"
-            return Effect(repr(query), preview, scope, "project")
+            return Effect(repr(query), preview, scope, "project", kind="reads")
         hits = self._recall.search(query, True).hits
         before = self._shown.get(query)
         self._shown[query] = {h.session_id for h in hits if before is None or h.session_id in before}
         listed = _sessions([hit for hit in hits if hit.session_id in self._shown[query]])
         preview = f"Look for {query!r} in all conversations and give the model passages of:\n{listed}"
-        return Effect(f"{query!r} everywhere", preview, "", "")
+        return Effect(f"{query!r} everywhere", preview, "", "", kind="reads")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         query, everywhere = arguments["query"], bool(arguments.get("everywhere"))

@@ -19,6 +19,10 @@ from scratchy.tools.secrets import Redactor, key_values, redact
 
 _CLIP = 16_384
 _SHOWN = 65_536
+PLANNING = (
+    "not run: this is plan mode, in which nothing is changed or run. Say what you would do; the user leaves plan mode "
+    "when it shall be done."
+)
 
 
 class Tools:
@@ -47,6 +51,10 @@ class Tools:
         """One more; a tool of the same name is replaced in its place."""
         self._tools[tool.spec["function"]["name"]] = tool
 
+    def remembered(self) -> list[tuple[str, str]]:
+        """Tool and, in words, what the person allowed it for the rest of this session."""
+        return self._permissions.remembered()
+
     def names(self) -> list[str]:
         return list(self._tools)
 
@@ -59,9 +67,13 @@ class Tools:
             effect = tool.effect(arguments)
         except Exception as error:  # whatever a tool does wrong is the model's to know, not the turn's to die of
             return Refuse(_failure(call, error, key_values(self._keys)))
-        if self._permissions.allows(call["function"]["name"], effect):
-            return Run(arguments, effect.summary)
-        return Ask(arguments, effect.summary, effect.preview, effect.scope)
+        match self._permissions.verdict(call["function"]["name"], effect):
+            case "run":
+                return Run(arguments, effect.summary)
+            case "ask":
+                return Ask(arguments, effect.summary, effect.preview, effect.scope)
+            case "refuse":
+                return Refuse(ToolResult(PLANNING, is_error=True))
 
     def remember(self, call: ToolCall) -> None:
         effect = self._effect(call)

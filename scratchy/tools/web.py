@@ -28,7 +28,7 @@ class WebSearch:
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         query = arguments["query"]
-        return Effect(query, f"send to web search engines:\n{query}", "this search", query)
+        return Effect(query, f"send to web search engines:\n{query}", "this search", query, kind="reads")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         if not arguments["query"].strip():
@@ -52,7 +52,7 @@ class UrlFetch:
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         url = arguments["url"]
         place = _place(url)
-        return Effect(url, f"fetch {url}", f"this host: {_shown(place)}", place)
+        return Effect(url, f"fetch {url}", f"this host: {_shown(place)}", place, kind="reads")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         yield await _asked({"do": "fetch", "url": arguments["url"], "allowed": self._allowed}, _FETCH_SECONDS)

@@ -34,7 +34,7 @@ class Bench:
         self.work.mkdir(exist_ok=True)
         self.pad = Scratchpad(folder / "blobs")
         self.folders = [self.work.resolve()]
-        self.tools = make_tools(self.work, self.pad, yolo=True)
+        self.tools = make_tools(self.work, self.pad, mode=lambda: "yolo")
         self.messages: list[Message] = []
 
     def call(self, name: str, **arguments: Any) -> None:

@@ -263,6 +263,8 @@ _TURNS = {
 class Desk:
     def __init__(self, session_id: str) -> None:
         self.conversation = Conversation(session_id)
+        self.mode = OPTIONS.get("mode", "ask")
+        self.modes = ("ask", "accept-edits", "plan", *(["yolo"] if self.mode == "yolo" else []))
 
     def session_ids(self) -> list[str]:
         return ["alpha", "beta one", "böse"]
@@ -329,7 +331,7 @@ if __name__ == "__main__":
                 make_desk=make_desk,
                 greeting=["Started new session: 'default'"],
                 history_file=OPTIONS.get("history"),
-                marks=OPTIONS.get("marks", ""),
+                mode=OPTIONS.get("mode", "ask"),
                 first_line=OPTIONS.get("first"),
                 resume_line=lambda session_id: f"python run_agent.py --session {session_id}",
                 commands=Commands(dispatch, lambda: names),

@@ -17,10 +17,9 @@ def test_the_prompt_stands_and_echoes_before_anything_else_is_ready() -> None:
         terminal.wait_for("You said: early")
 
 
-def test_marks_stand_in_the_prompt() -> None:
-    with Terminal("marks=yolo") as terminal:
+def test_a_mode_in_which_something_runs_unasked_stands_in_the_prompt() -> None:
+    with Terminal("mode=yolo") as terminal:
         terminal.wait_for("[default] yolo You:")
-        assert b"[default] yolo You: " in terminal.raw
 
 
 def test_ctrl_j_alt_enter_and_backslash_enter_make_lines() -> None:
@@ -146,3 +145,23 @@ def test_ctrl_c_clears_again_what_was_typed_since_the_first_one() -> None:
         terminal.wait_for(lambda: terminal.line().endswith("You:"))
         terminal.send("three")
         terminal.wait_for("three")
+
+
+def test_shift_tab_goes_through_the_modes_and_leaves_what_is_typed() -> None:
+    with Terminal() as terminal:
+        terminal.ready()
+        terminal.send("draft\x1b[Z")
+        terminal.wait_for("[default] accept-edits You: draft")
+        terminal.wait_for("files in the folder are edited unasked")
+        terminal.send("\x1b[Z")
+        terminal.wait_for("[default] plan You: draft")
+        terminal.send("\x1b[Z")
+        terminal.wait_for(lambda: terminal.line() == "[default] You: draft")
+
+
+def test_shift_tab_reaches_yolo_only_where_the_program_was_started_with_it() -> None:
+    with Terminal("mode=yolo") as terminal:
+        terminal.wait_for("Model: made up")
+        for mode in ("ask", "accept-edits", "plan", "yolo"):
+            terminal.send("\x1b[Z")
+            terminal.wait_for(f"[default]{'' if mode == 'ask' else f' {mode}'} You:")

@@ -205,4 +205,6 @@ def test_always_covers_the_folder_and_the_tool_only(tmp_path: Path):
 
 
 def test_yolo_runs_what_would_ask(tmp_path: Path):
-    assert isinstance(make_tools(tmp_path, yolo=True).check(call("read_file", file_path="/etc/hostname")), Run)
+    assert isinstance(
+        make_tools(tmp_path, mode=lambda: "yolo").check(call("read_file", file_path="/etc/hostname")), Run
+    )
