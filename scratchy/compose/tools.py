@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scratchy.config import Config
-    from scratchy.core.ports import Tool
+    from scratchy.core.ports import Editor, Tool
     from scratchy.scratchpad import Scratchpad
     from scratchy.tools.sessions import Recall
     from scratchy.tools.toolset import Tools
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 def open_tools(
     folder: Path, scratchpad: "Scratchpad | None", *, mode: Callable[[], str] = lambda: "ask",
     mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True, add_dirs: Sequence[Path] = (),
-    recall: "Recall | None" = None,
+    recall: "Recall | None" = None, editor: "Editor | None" = None,
 ) -> "Tools":  # fmt: skip
     """A toolset over `folder` and `add_dirs`; `mentioned` tells whether a scratchpad id occurs in the session's
-    messages; `recall` finds what was said in other sessions; `mode` is what runs unasked (see Permissions)."""
+    messages; `recall` finds what was said in other sessions; `mode` is what runs unasked (see Permissions); `editor`
+    has files open whose unsaved text counts."""
     from scratchy.permissions import Permissions
     from scratchy.tools.builtin import default_tools
     from scratchy.tools.toolset import Tools
 
     permissions = Permissions(folder, add_dirs, mode)
-    tools = default_tools(permissions, scratchpad, mentioned, recall) if with_defaults else []
+    tools = default_tools(permissions, scratchpad, mentioned, recall, editor) if with_defaults else []
     return Tools(tools, permissions=permissions, scratchpad=scratchpad)
 
 

@@ -154,7 +154,7 @@ class _Turn:
 
     async def handle(self, call: ToolCall, *, cut_short: bool) -> AsyncGenerator[Event, None]:
         """Check one call, ask for approval where needed, run it, put its result into the session."""
-        verdict = Refuse(ToolResult(CUT_SHORT, is_error=True)) if cut_short else self._tools.check(call)
+        verdict = Refuse(ToolResult(CUT_SHORT, is_error=True)) if cut_short else await self._tools.checked(call)
         started, name = self._clock.monotonic(), call["function"]["name"]
         summary = call["function"]["arguments"] if isinstance(verdict, Refuse) else verdict.summary
         if isinstance(verdict, Ask) and self._settings.approve is not None:

@@ -135,6 +135,20 @@ class Tool(Protocol):
         ...
 
 
+class Editor(Protocol):
+    """Who else has the files open: an editor, whose unsaved text counts before what the disk holds. Paths are absolute.
+    For worker threads: both wait for its answer."""
+
+    def text(self, path: str) -> str | None:
+        """The file as the editor has it; None where it does not say."""
+        ...
+
+    def write(self, path: str, text: str) -> bool:
+        """False: the editor does not write it, the disk is there for it. Raises: OSError when it is not known whether
+        it was written."""
+        ...
+
+
 class Toolset(Protocol):
     """The tools on offer. Nothing here raises but CancelledError: failures are results for the model."""
 
@@ -142,7 +156,10 @@ class Toolset(Protocol):
         """In a fixed order, so that the request's prefix stays the same bytes."""
         ...
 
-    def check(self, call: ToolCall) -> Verdict: ...
+    async def checked(self, call: ToolCall) -> Verdict:
+        """What is to be done with the call; files may be read for it."""
+        ...
+
     def remember(self, call: ToolCall) -> None:
         """The person answered "always": exactly this scope runs unasked from now on, in this session."""
         ...

@@ -19,7 +19,7 @@ from scratchy.core.errors import (
     save_problem,
 )
 from scratchy.core.messages import text_of
-from scratchy.core.ports import Approve, Provider
+from scratchy.core.ports import Approve, Editor, Provider
 from scratchy.core.session import AgentSession, system_part
 from scratchy.core.stored import TrashEntry
 from scratchy.scratchpad import Scratchpad
@@ -43,7 +43,8 @@ class Desk:
     """`say` shows one sentence to the person at any time. Sessions that were opened here and hold no message yet can be
     come back to; on disk they are from their first message on. `config` is that of the current session's folder, which
     `configure` makes; new sessions begin in the folder that the program was started in. `mode` tells what runs unasked
-    (one of `modes`, which the person goes through); it belongs to the window, not to a session."""
+    (one of `modes`, which the person goes through); it belongs to the window, not to a session. `editor`: one
+    that the window stands in."""
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Desk:
         machine: str,
         say: Callable[[str], None] = print,
         configure: Callable[[Path], Config] | None = None,
+        editor: Editor | None = None,
     ) -> None:
         self.manager = manager
         self.config = self._started_with = config
@@ -67,6 +69,7 @@ class Desk:
         self.scratchpad: Scratchpad = compose.open_scratchpad(manager.store)
         self.searching = Searching(manager.store)
         self._machine = machine
+        self._editor = editor
         self._answering = Answering(machine, say)
         self._announcing: asyncio.Task[None] | None = None
         self._approve: Approve | None = None
@@ -298,6 +301,7 @@ class Desk:
             add_dirs=self.config.add_dirs,
             mentioned=lambda entry: any(entry in text_of(message) for message in session.messages),
             recall=ProjectRecall(self.manager.store, session.session_id, self._facts),
+            editor=self._editor,
         )
         engine = Engine(
             self._provider_for_turn,

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
-from scratchy.core.ports import Tool
+from scratchy.core.ports import Editor, Tool
 from scratchy.permissions import Permissions
 from scratchy.scratchpad import Scratchpad
+from scratchy.tools.buffers import Files
 from scratchy.tools.files import CreateFile, DeleteFile, EditFile, ReadFile
 from scratchy.tools.scratch import ScratchpadList, ScratchpadRead
 from scratchy.tools.search import ListFiles, SearchFiles, find_ripgrep
@@ -19,13 +20,14 @@ def default_tools(
     scratchpad: Scratchpad | None = None,
     mentioned: Callable[[str], bool] = lambda entry: False,
     recall: Recall | None = None,
+    editor: Editor | None = None,
 ) -> list[Tool]:
     """The eleven, with a scratchpad its two, with a recall its one. `mentioned(id)`: does this session's transcript
-    hold that id?"""
-    ripgrep = find_ripgrep()
-    snapshots = Snapshots(permissions, scratchpad)
+    hold that id? `editor`: whose unsaved text counts."""
+    ripgrep, files = find_ripgrep(), Files(editor)
+    snapshots = Snapshots(permissions, scratchpad, files)
     tools: list[Tool] = [
-        ReadFile(permissions),
+        ReadFile(permissions, files),
         CreateFile(permissions, snapshots),
         EditFile(permissions, snapshots),
         DeleteFile(permissions, snapshots),

@@ -13,10 +13,11 @@ from typing import IO, Any
 from scratchy.core.messages import ToolSpec
 from scratchy.core.ports import Effect, ToolError, ToolResult
 from scratchy.permissions import Permissions, is_secret
+from scratchy.tools.buffers import Files
 from scratchy.tools.diff import unified
 from scratchy.tools.snapshots import MOST_COUNTED, Snapshots, is_folder, remove, survey
 from scratchy.tools.specs import flag, integer, spec, text
-from scratchy.tools.textfiles import decode, encode, looks_binary, open_regular, read_whole
+from scratchy.tools.textfiles import decode, encode, looks_binary
 
 _MOST_READ = 262_144
 _READ_SECONDS = 20.0
@@ -32,8 +33,9 @@ class ReadFile:
         end_line=integer("Included.", minimum=1),
     )
 
-    def __init__(self, permissions: Permissions) -> None:
+    def __init__(self, permissions: Permissions, files: Files) -> None:
         self._permissions = permissions
+        self._files = files
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         return reading(self._permissions, arguments["file_path"], "read")
@@ -43,7 +45,8 @@ class ReadFile:
         start, end = int(arguments.get("start_line", 1)), arguments.get("end_line")
         if end is not None and end < start:
             raise ToolError(f"end_line {end} lies before start_line {start}.")
-        yield ToolResult(await asyncio.to_thread(_read_lines, path, start, None if end is None else int(end)))
+        last = None if end is None else int(end)
+        yield ToolResult(await asyncio.to_thread(_read_lines, self._files, path, start, last))
 
 
 def reading(permissions: Permissions, given: str, verb: str) -> Effect:
@@ -62,9 +65,10 @@ def _covers(kind: str, path: Path) -> tuple[str, str]:
     return f"this {kind}: {path}", str(path)
 
 
-def _read_lines(path: Path, start: int, end: int | None) -> str:
-    with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+def _read_lines(files: Files, path: Path, start: int, end: int | None) -> str:
+    with files.open(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         if looks_binary(file.read(8192)):
             return f"[{path} is a binary file of {size} bytes; its content is not shown]"
         file.seek(0)
@@ -154,7 +158,7 @@ class CreateFile:
             return Change(path, data, None, diff)
         if path.is_file() and not arguments.get("overwrite", False):
             raise ToolError(f"{path} exists. Use edit_file, or overwrite=true to replace all of it.")
-        before = read_whole(path)
+        before = self._snapshots.files.read(path)
         if looks_binary(before):
             diff = f"replaces a binary file of {len(before)} bytes\n" + _all_new(content, path)
             return Change(path, data, before, diff)
@@ -190,7 +194,7 @@ class EditFile:
 
     def _change(self, arguments: Mapping[str, Any]) -> tuple[Change, int]:
         path = self._permissions.resolve(arguments["file_path"])
-        raw = read_whole(path)
+        raw = self._snapshots.files.read(path)
         if looks_binary(raw):
             raise ToolError(f"{path} is a binary file and cannot be edited as text.")
         before, encoding = decode(raw)

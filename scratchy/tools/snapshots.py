@@ -17,7 +17,7 @@ from scratchy.core.ports import ToolError
 from scratchy.permissions import Permissions
 from scratchy.scratchpad import Scratchpad, content_id
 from scratchy.system import SAFE_OPEN
-from scratchy.tools.textfiles import write_whole
+from scratchy.tools.buffers import Files
 
 MOST_BYTES = 50_000_000
 MOST_FILES = 1000
@@ -35,9 +35,10 @@ class Survey(NamedTuple):
 
 
 class Snapshots:
-    """`scratchpad` None: nothing is kept, and that is said."""
+    """`scratchpad` None: nothing is kept, and that is said. `files`: what is read and written."""
 
-    def __init__(self, permissions: Permissions, scratchpad: Scratchpad | None) -> None:
+    def __init__(self, permissions: Permissions, scratchpad: Scratchpad | None, files: Files) -> None:
+        self.files = files
         self._permissions = permissions
         self._scratchpad = scratchpad
 
@@ -72,7 +73,7 @@ class Snapshots:
             raise _not_kept("changed", path, error) from None
         failure: OSError | None = None
         try:
-            write_whole(path, data)
+            data = self.files.write(path, data)
         except OSError as error:
             if not _holds(path, data):
                 raise

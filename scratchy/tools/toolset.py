@@ -3,6 +3,7 @@
 Not here: what the tools do (a file each), and asking the person (the loop).
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
@@ -40,6 +41,7 @@ class Tools:
         self._permissions = permissions
         self._scratchpad = scratchpad
         self._keys = tuple(keys)
+        self._asked: tuple[ToolCall, Effect] | None = None  # what the person may say "always" to
         for tool in tools:
             self.add(tool)
 
@@ -61,7 +63,11 @@ class Tools:
     def specs(self) -> list[ToolSpec]:
         return [tool.spec for tool in self._tools.values()]
 
+    async def checked(self, call: ToolCall) -> Verdict:
+        return await asyncio.to_thread(self.check, call)
+
     def check(self, call: ToolCall) -> Verdict:
+        """What `checked` says, for a thread: an edit reads its file."""
         try:
             tool, arguments = self._parse(call)
             effect = tool.effect(arguments)
@@ -71,12 +77,13 @@ class Tools:
             case "run":
                 return Run(arguments, effect.summary)
             case "ask":
+                self._asked = call, effect
                 return Ask(arguments, effect.summary, effect.preview, effect.scope)
             case "refuse":
                 return Refuse(ToolResult(PLANNING, is_error=True))
 
     def remember(self, call: ToolCall) -> None:
-        effect = self._effect(call)
+        effect = self._asked[1] if self._asked is not None and self._asked[0] is call else self._effect(call)
         if effect is not None:
             self._permissions.remember(call["function"]["name"], effect)
 

@@ -49,7 +49,7 @@ class Echo:
     def specs(self) -> list[ToolSpec]:
         return [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("free", "ask", "slow")]
 
-    def check(self, call: ToolCall) -> Verdict:
+    async def checked(self, call: ToolCall) -> Verdict:
         match call["function"]["name"]:
             case "free" | "slow":
                 return Run({}, "echo")

@@ -1,0 +1,80 @@
+"""Files as tools see them: what an editor holds of them before what the disk holds, where an editor is there.
+
+Only plain UTF-8 goes through an editor: of all else it might write other bytes than it was given. Not here: opening,
+decoding and writing on the disk (textfiles.py), what is kept for a rewind (snapshots.py).
+"""
+
+import io
+import os
+from pathlib import Path
+from typing import IO
+
+from scratchy.core.ports import Editor
+from scratchy.tools.textfiles import decode, looks_binary, open_regular, read_whole, write_whole
+
+_LARGEST = 4 << 20  # bytes of a file that an editor is asked about
+
+
+class Files:
+    """`editor` None: the disk alone. With one, every method is for a thread: it waits for the editor."""
+
+    def __init__(self, editor: Editor | None = None) -> None:
+        self._editor = editor
+
+    def open(self, path: Path) -> IO[bytes]:
+        """For reading, at any length. Raises: ToolError, OSError."""
+        file = open_regular(path)
+        if self._editor is None or os.fstat(file.fileno()).st_size > _LARGEST:
+            return file
+        with file:
+            return io.BytesIO(self._current(path, file.read()))
+
+    def read(self, path: Path) -> bytes:
+        """For an edit or a diff. Raises: ToolError (too large among it), OSError."""
+        return self._current(path, read_whole(path))
+
+    def write(self, path: Path, data: bytes) -> bytes:
+        """The file anew or unchanged. What stands there now: an editor may have formatted it. Raises: OSError."""
+        text = _plain(data)
+        if self._editor is None or text is None:
+            write_whole(path, data)
+            return data
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(13, "The file is read-only", str(path))
+        was = _on_disk(path)
+        if not self._editor.write(str(path), text):
+            write_whole(path, data)
+            return data
+        stands = _on_disk(path)
+        return data if stands is None or stands == was else stands  # not saved yet: what was meant
+
+    def _current(self, path: Path, disk: bytes) -> bytes:
+        old = _plain(disk)
+        if self._editor is None or old is None:
+            return disk
+        text = self._editor.text(str(path))
+        if text is None:
+            return disk
+        if "\r\n" in old and "\r\n" not in text:  # an editor may keep the line ends of a file apart from its text
+            text = text.replace("\n", "\r\n")
+        if old.removesuffix("\n").removesuffix("\r") == text:  # and its last line end
+            return disk
+        try:
+            return text.encode()
+        except UnicodeEncodeError:
+            return disk
+
+
+def _plain(data: bytes) -> str | None:
+    """The text of UTF-8 without a mark; None for other bytes, and for more than goes through an editor."""
+    if len(data) > _LARGEST or looks_binary(data):
+        return None
+    text, encoding = decode(data)
+    return text if encoding == "utf-8" else None
+
+
+def _on_disk(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
