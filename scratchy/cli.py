@@ -342,7 +342,7 @@ def _text_or_file(value: str | None) -> str | None:
         raise ConfigError(f"--system: {value[1:]} cannot be read ({error}).") from error
 
 
-@app.command("models")
+@app.command("models", epilog="Example: scratchy models --provider ollama")
 def models(
     context: typer.Context,
     provider: Annotated[str | None, typer.Option(metavar="NAME")] = None,
@@ -359,7 +359,7 @@ def models(
     return asyncio.run(list_models(load_config(flags), as_json))
 
 
-@app.command("doctor")
+@app.command("doctor", epilog="Example: scratchy doctor --fix")
 def doctor(
     context: typer.Context,
     fix: Annotated[bool, typer.Option("--fix", help="Repair what can be; what is replaced goes to the trash.")] = False,

@@ -37,7 +37,7 @@ def _sessions_dir(context: typer.Context, after: str | None) -> Path:
     return config.load({"sessions_dir": after or before}, folder=here()).sessions_dir
 
 
-@session_app.command("list")
+@session_app.command("list", epilog="Example: scratchy session list --here --search harbour")
 def session_list(
     context: typer.Context,
     near: Annotated[bool, typer.Option("--here/--all", help="Those of this folder, or all (the default).")] = False,
@@ -55,7 +55,7 @@ def session_list(
     return listing.list_sessions(_sessions_dir(context, sessions_dir), here(), wanted, as_json)
 
 
-@session_app.command("show")
+@session_app.command("show", epilog="Example: scratchy session show trip --around 12")
 def session_show(
     context: typer.Context,
     session_id: str,
@@ -69,7 +69,7 @@ def session_show(
     return sessions.show_session(_sessions_dir(context, sessions_dir), session_id, as_json, around)
 
 
-@session_app.command("search")
+@session_app.command("search", epilog='Example: scratchy session search "lost key"')
 def session_search(
     context: typer.Context,
     words: Annotated[list[str], typer.Argument(metavar="TEXT...")],
@@ -83,7 +83,7 @@ def session_search(
     return search.search_sessions(_sessions_dir(context, sessions_dir), " ".join(words), limit, as_json)
 
 
-@session_app.command("verify")
+@session_app.command("verify", epilog="Example: scratchy session verify trip")
 def session_verify(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
@@ -96,7 +96,7 @@ def session_verify(
     return doctor.verify(_sessions_dir(context, sessions_dir), ids or [], as_json)
 
 
-@session_app.command("watch")
+@session_app.command("watch", epilog="Example: scratchy session watch trip --json")
 def session_watch(
     context: typer.Context,
     session_id: str,
@@ -109,7 +109,7 @@ def session_watch(
     return watch.watch(_sessions_dir(context, sessions_dir), session_id, as_json)
 
 
-@session_app.command("rename")
+@session_app.command("rename", epilog="Example: scratchy session rename trip summer")
 def session_rename(
     context: typer.Context, session_id: str, new_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
 ) -> int:
@@ -119,7 +119,7 @@ def session_rename(
     return naming.rename(_sessions_dir(context, sessions_dir), session_id, new_id, as_json)
 
 
-@session_app.command("title")
+@session_app.command("title", epilog="Example: scratchy session title trip A week at the sea")
 def session_title(
     context: typer.Context,
     session_id: str,
@@ -133,7 +133,11 @@ def session_title(
     return naming.title(_sessions_dir(context, sessions_dir), session_id, text or [], as_json)
 
 
-@session_app.command("tag", context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]})
+@session_app.command(
+    "tag",
+    epilog="Example: scratchy session tag trip +work -draft",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+)
 def session_tag(
     context: typer.Context,
     session_id: str,
@@ -147,7 +151,7 @@ def session_tag(
     return naming.tag(_sessions_dir(context, sessions_dir), session_id, changes or [], as_json)
 
 
-@session_app.command("delete")
+@session_app.command("delete", epilog="Example: scratchy session delete --older-than 30d --dry-run")
 def session_delete(
     context: typer.Context,
     session_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...")] = None,
@@ -164,7 +168,7 @@ def session_delete(
     return removing.delete_sessions(_sessions_dir(context, sessions_dir), session_ids or [], wanted, dry_run, as_json)
 
 
-@session_app.command("fork")
+@session_app.command("fork", epilog="Example: scratchy session fork trip --new-id detour --at 8")
 def session_fork(
     context: typer.Context,
     session_id: str,
@@ -179,7 +183,7 @@ def session_fork(
     return branches.fork(_sessions_dir(context, sessions_dir), session_id, new_id, at, as_json)
 
 
-@session_app.command("tree")
+@session_app.command("tree", epilog="Example: scratchy session tree trip")
 def session_tree(
     context: typer.Context,
     session_id: Annotated[str | None, typer.Argument(metavar="[ID]")] = None,
@@ -192,7 +196,7 @@ def session_tree(
     return branches.tree(_sessions_dir(context, sessions_dir), session_id, as_json)
 
 
-@session_app.command("restore")
+@session_app.command("restore", epilog="Example: scratchy session restore trip")
 def session_restore(
     context: typer.Context, session_id: str, sessions_dir: SessionsDir = None, as_json: AsJson = False
 ) -> int:
@@ -202,7 +206,7 @@ def session_restore(
     return removing.restore_from_trash(_sessions_dir(context, sessions_dir), session_id, as_json)
 
 
-@trash_app.command("list")
+@trash_app.command("list", epilog="Example: scratchy session trash list")
 def trash_list(context: typer.Context, sessions_dir: SessionsDir = None, as_json: AsJson = False) -> int:
     """What was deleted, cleared, rewound or replaced: when, why, how big."""
     from scratchy.shell import removing
@@ -210,7 +214,7 @@ def trash_list(context: typer.Context, sessions_dir: SessionsDir = None, as_json
     return removing.list_trash(_sessions_dir(context, sessions_dir), as_json)
 
 
-@trash_app.command("restore")
+@trash_app.command("restore", epilog="Example: scratchy session trash restore trip")
 def trash_restore(
     context: typer.Context,
     named: Annotated[str, typer.Argument(metavar="NAME")],
@@ -223,7 +227,7 @@ def trash_restore(
     return removing.restore_from_trash(_sessions_dir(context, sessions_dir), named, as_json)
 
 
-@trash_app.command("empty")
+@trash_app.command("empty", epilog="Example: scratchy session trash empty --older-than 30d")
 def trash_empty(
     context: typer.Context,
     older_than: OlderThan = None,
@@ -239,7 +243,7 @@ def trash_empty(
     return removing.empty_trash(_sessions_dir(context, sessions_dir), age, branches, yes, as_json)
 
 
-@session_app.command("export")
+@session_app.command("export", epilog="Example: scratchy session export trip trip.md")
 def session_export(
     context: typer.Context,
     session_id: str,
@@ -255,7 +259,7 @@ def session_export(
     return moving.export(_sessions_dir(context, sessions_dir), session_id, path, form, full, as_json)
 
 
-@session_app.command("import")
+@session_app.command("import", epilog="Example: scratchy session import trip.json")
 def session_import(
     context: typer.Context,
     path: str,

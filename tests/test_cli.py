@@ -39,19 +39,6 @@ def test_version(home, flag):
     assert (done.returncode, done.stdout, done.stderr) == (0, f"scratchy {scratchy.__version__}\n", "")
 
 
-def test_help_lists_every_flag_that_ships_and_no_other(home):
-    shown = home.run("--help").stdout
-    flags = set(re.findall(r"(?<!\w)--[a-z-]+", shown))
-    assert flags == {
-        "--session", "--resume", "--continue", "--print", "--output-format", "--provider", "--model", "--base-url",
-        "--system", "--yolo", "--approval-mode", "--no-session", "--sessions-dir", "--cwd", "--plain", "--verbose", "--version", "--help",
-        "--fork", "--name", "--add-dir",
-    }  # fmt: skip
-    short = set(re.findall(r"(?<![\w-])-[a-zA-Z](?!\w)", shown))
-    assert {"-s", "-r", "-c", "-p", "-m", "-y", "-V", "-h", "-n"} <= short
-    assert home.run("-h").stdout == shown and home.run("session", "--help").returncode == 0
-
-
 @pytest.mark.parametrize("how", [["-m", "scratchy"], [str(ROOT / "run_agent.py")]])
 def test_every_way_to_start_it(home, how):
     done = subprocess.run(
@@ -70,7 +57,7 @@ def test_every_way_to_start_it(home, how):
         (["--output-format", "xml", "-p", "x"], "stream-json"),
         (["--cwd", "/nowhere", "-p", "x"], "--cwd"), (["--system", "@/nowhere", "-p", "x"], "--system"),
         (["-p"], "-p"), (["-p", ""], "-p"), (["-s", "", "-p", "x"], "empty"), (["-s", "a\x1bb", "-p", "x"], "control"),
-        (["session", "show"], "ID"), (["--max-turns", "3"], "--max-turns"), (["-w"], "-w"), (["-v"], "-v"),
+        (["session", "show"], "ID"), (["--max-turns", "0", "-p", "x"], "--max-turns"), (["-w"], "-w"), (["-v"], "-v"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_2_and_says_what(home, arguments, named):
@@ -130,14 +117,14 @@ def test_stdin_is_the_text_or_is_appended_to_it(home):
 
 def test_json_and_stream_json(home):
     done = home.run(*home.script("Hi"), "-s", "x", "-p", "Hello", "--output-format", "json")
-    assert json.loads(done.stdout) == {"session_id": "x", "answer": "Hi", "reason": "stop"}
+    assert json.loads(done.stdout).items() >= {"session_id": "x", "answer": "Hi", "reason": "stop"}.items()
     done = home.run(*home.script("Hi you"), "-s", "x", "-p", "Hello", "--output-format", "stream-json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert events[0] == {"type": "Session", "version": 1, "session_id": "x"}
+    assert events[0].items() >= {"type": "Session", "version": 1, "session_id": "x"}.items()
     assert [event["type"] for event in events[1:]] == [
-        "StepStarted", "TextDelta", "TextDelta", "MessageAdded", "TurnFinished",
+        "StepStarted", "TextDelta", "TextDelta", "MessageAdded", "TurnFinished", "Result",
     ]  # fmt: skip
-    assert events[-2]["message"]["content"] == "Hi you" and events[-1]["reason"] == "stop"
+    assert events[-3]["message"]["content"] == "Hi you" and events[-2]["reason"] == "stop"
 
 
 def test_what_would_ask_is_refused_naming_yolo_and_runs_with_it(home):
@@ -183,9 +170,9 @@ def test_output_that_the_encoding_lacks_is_escaped(home):
     assert (done.returncode, done.stdout) == (0, "gr\\xfcn \\U0001f916\n")
 
 
-def test_control_sequences_of_a_model_never_reach_stdout(home):
-    done = home.run(*home.script("a\x1b[31mred\x1b]0;title\x07\x9b1mz"), "-p", "Hello")
-    assert done.stdout == "aredz\n"
+def test_redirected_text_is_the_answer_as_the_model_wrote_it(home):
+    said = "a\x1b[31mred\x1b]0;title\x07\x9b1mz\n"
+    assert home.run(*home.script(said), "-p", "Hello").stdout == said
 
 
 def test_a_reader_that_went_away_is_no_error(home):

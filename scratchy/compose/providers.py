@@ -89,9 +89,13 @@ def wrap_provider(given: Any) -> "Provider":
 
 
 async def list_models(provider: "Provider") -> "list[ModelInfo]":
-    """What the provider offers. Raises: ProviderError."""
+    """What the provider offers; completion remembers it. Raises: ProviderError."""
+    from scratchy.compose.seen import note_models
+
     models: Callable[[], Any] | None = getattr(provider, "models", None)
-    return await models() if models is not None else []
+    found: list[ModelInfo] = await models() if models is not None else []
+    note_models(provider.name, [info.name for info in found])
+    return found
 
 
 class Choice(NamedTuple):
