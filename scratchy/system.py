@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import stat
 import struct
@@ -255,6 +256,30 @@ def single_keys(descriptor: int) -> Generator[None]:
         yield
     finally:
         termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+
+def terminal_settings(descriptor: int) -> Any:
+    """What `as_found` takes; None where there is no terminal."""
+    return None if sys.platform == "win32" or not os.isatty(descriptor) else termios.tcgetattr(descriptor)
+
+
+@contextlib.contextmanager
+def as_found(descriptor: int, found: Any) -> Generator[None]:
+    """While this lasts the terminal has the settings that were `found` once."""
+    if sys.platform == "win32" or found is None:
+        yield
+        return
+    ours = termios.tcgetattr(descriptor)
+    termios.tcsetattr(descriptor, termios.TCSADRAIN, found)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, ours)
+
+
+def can_write(descriptor: int) -> bool:
+    """Whether a few thousand bytes can be written now without waiting. Windows cannot tell of a pipe: True there."""
+    return WINDOWS or bool(select.select([], [descriptor], [], 0)[1])
 
 
 def drop_typed(descriptor: int) -> None:

@@ -20,6 +20,7 @@ from prompt_toolkit.filters import Condition, has_completions, has_focus, is_sea
 from prompt_toolkit.key_binding import KeyPressEvent
 from prompt_toolkit.keys import Keys
 
+from scratchy import system
 from scratchy.terminal.lines import notice
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
@@ -141,7 +142,20 @@ def _bind_tools(screen: Screen, actions: Actions, pastes: Pastes) -> None:
 
     @screen.keys.add("c-z", filter=Condition(lambda: hasattr(signal, "SIGTSTP")))
     def _(event: KeyPressEvent) -> None:
-        event.app.suspend_to_background()
+        event.app.create_background_task(_suspend(screen))
+
+
+async def _suspend(screen: Screen) -> None:
+    """Stop, with all that the shell started for us; the shell finds the terminal as we found it."""
+    async with in_terminal():
+        screen.away = True
+        try:
+            with system.as_found(sys.stdin.fileno(), screen.found):
+                os.kill(0, signal.SIGTSTP)
+        finally:
+            screen.away = False
+            screen.note_key()  # the last one went to the shell
+    screen.refresh()
 
 
 async def _edit(screen: Screen, pastes: Pastes) -> None:

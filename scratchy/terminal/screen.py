@@ -46,6 +46,7 @@ from prompt_toolkit.search import stop_search
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
+from scratchy import system
 from scratchy.terminal.layout import Live, rows
 
 FRAME = 1 / 12  # seconds between two redraws of our own
@@ -123,6 +124,7 @@ class Screen:
         self._ticker: asyncio.Task[None] | None = None
         self._rows: list[list[tuple[str, str]]] = []
         self._output = open_output()
+        self.found = system.terminal_settings(sys.stdin.fileno())
         self.app: Application[int] = self._application()
 
     # -- what others call

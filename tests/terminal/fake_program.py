@@ -315,6 +315,8 @@ async def make_desk(say) -> Desk:
     await asyncio.sleep(float(OPTIONS.get("delay", "0")))
     if "broken" in OPTIONS:
         raise ProviderUnavailableError("no desk today")
+    if "bug" in OPTIONS:
+        raise RuntimeError("a bug of ours")
     desk = Desk("default")
     if "resumed" in OPTIONS:
         desk.conversation.messages += _history()
