@@ -9,6 +9,7 @@ from typing import Any
 
 from scratchy import compose
 from scratchy.compose import Choice, Config
+from scratchy.compose.seen import note_models
 from scratchy.core.errors import ProviderError
 from scratchy.core.ports import Provider
 from scratchy.core.text import reveal
@@ -24,6 +25,7 @@ class Answering:
         self._previous: Choice | None = None  # of the session before; kept if the next one chooses the same
         self._by_person: Choice | None = None
         self._told: Choice | None = None
+        self._noted: Choice | None = None
         self._choosing = asyncio.Lock()
 
     async def choice(self, config: Config, session: Mapping[str, Any]) -> Choice:
@@ -45,6 +47,9 @@ class Answering:
         choice = await self.choice(config, session)
         before = str(session.get("provider") or ""), str(session.get("model") or "")
         await choice.provider.prepare()
+        if choice is not self._noted:
+            self._noted = choice
+            await asyncio.to_thread(note_models, choice.provider.name, [choice.provider.model])
         if choice is not self._told and choice is not self._by_person:
             self._told = choice
             self._say_change(choice, *before, by_flag=config.by_flag("model"))
