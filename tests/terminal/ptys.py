@@ -21,13 +21,24 @@ class Terminal:
     """`rows` and `columns` as asked for; `raw` all that the program wrote."""
 
     def __init__(
-        self, *arguments: str, program: Path = PROGRAM, columns: int = 80, rows: int = 24, **environment: str
+        self,
+        *arguments: str,
+        program: Path = PROGRAM,
+        columns: int = 80,
+        rows: int = 24,
+        folder: Path | None = None,
+        **environment: str,
     ) -> None:
         env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "VISUAL", "EDITOR")}
         env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "SCRATCHY_TITLES": "words"}
         env |= environment
         self._child: Any = pexpect.spawn(
-            sys.executable, [str(program), *arguments], env=env, dimensions=(rows, columns), encoding=None
+            sys.executable,
+            [str(program), *arguments],
+            env=env,
+            cwd=folder and str(folder),
+            dimensions=(rows, columns),
+            encoding=None,
         )
         self._child.delaybeforesend = None
         self.pid: int = self._child.pid
@@ -45,6 +56,9 @@ class Terminal:
             self._child.wait()
         self._child.delayafterclose = 0
         self._child.close()
+
+    def alive(self) -> bool:
+        return bool(self._child.isalive())
 
     def send(self, text: str) -> None:
         self._child.send(text.encode())
