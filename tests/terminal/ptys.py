@@ -125,6 +125,9 @@ class Terminal:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])
 
+    def ended(self) -> None:
+        assert self.exit_code() == 0
+
     def exit_code(self) -> int:
         until = time.monotonic() + PATIENCE
         while self._child.isalive():
