@@ -1,6 +1,6 @@
 """The command line: flags and subcommands. Each face and each heavy room is imported where it is asked for.
 
-Not here: what a face does. The only thing decided here is which one runs, and how an error becomes an exit code.
+Not here: what a face does, how an error becomes an exit code (failing.py). Decided here: which face runs.
 """
 
 import gc
@@ -15,11 +15,6 @@ from typer.core import TyperGroup
 from scratchy.compose import PROVIDERS, check_providers
 from scratchy.core.errors import (
     ConfigError,
-    FormatError,
-    ProviderError,
-    ScratchyError,
-    SessionError,
-    SessionLockedError,
 )
 from scratchy.core.modes import MODES, YOLO
 from scratchy.session_cli import AsJson, SessionsDir, here, session_app
@@ -31,6 +26,7 @@ if TYPE_CHECKING:
 DONE, FAILED, USAGE, TRY_AGAIN, INTERRUPTED = 0, 1, 2, 75, 130
 BARE = {"-r": "--resume=", "--resume": "--resume=", "-p": "--print=", "--print": "--print=", "--fork": "--fork="}
 FORMATS = ("text", "json", "stream-json")
+INPUT_FORMATS = ("text", "stream-json")
 
 
 class Program(TyperGroup):
@@ -95,66 +91,27 @@ def run(arguments: list[str]) -> int:
         code = app(rewritten(arguments), prog_name="scratchy", standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains again
-        return DONE
+        return _unread()
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except typer.Exit as leave:
         return leave.exit_code
-    except (ScratchyError, ValueError) as error:
-        return _complain(str(error), exit_code(error))
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        return _complain(f"{error.strerror or error}{where}", FAILED)
     except Exception as error:
-        if hasattr(error, "format_message"):  # click's own usage errors
-            return _misused(str(error.format_message()))  # pyright: ignore[reportAttributeAccessIssue, reportUnknownArgumentType, reportUnknownMemberType]
-        return _unexpected(error)
+        from scratchy.failing import failed
+
+        return failed(error, arguments)
 
 
-def _misused(text: str) -> int:
-    if text.startswith("Usage:"):  # a command group without its command
-        print(text, file=sys.stderr)
-        return USAGE
-    hint = "To ask one thing: scratchy -p TEXT. " if text.startswith("No such command") else ""
-    return _complain(f"{text} {hint}`scratchy --help` lists the flags.", USAGE)
-
-
-def _unexpected(error: Exception) -> int:
-    """A bug of ours: the traceback goes to the log, the person gets a sentence."""
-    from logging import getLogger
-
-    from scratchy.config import user_dir
-    from scratchy.logs import log_to, without_keys
-
-    try:
-        path = log_to(user_dir("state"))
-        getLogger("scratchy").error("unexpected", exc_info=error)
-        where = f" The details are in {path}."
-    except (OSError, ConfigError):
-        where = ""
-    text = without_keys(f"something unexpected went wrong ({type(error).__name__}: {error}).")
-    return _complain(f"{text} What was said is stored.{where}", FAILED)
-
-
-def exit_code(error: Exception) -> int:
-    if isinstance(error, SessionLockedError) or (isinstance(error, ProviderError) and error.retryable):
-        return TRY_AGAIN
-    bad_usage = isinstance(error, (ConfigError, ValueError)) and not isinstance(error, (SessionError, FormatError))
-    return USAGE if bad_usage else FAILED
+def _unread() -> int:
+    """Nobody reads stdout any more, which is no failure of ours."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains again
+    return DONE
 
 
 def rewritten(arguments: list[str]) -> list[str]:
     """A bare `-r`, `-p` or `--fork`, at the end or before a flag, takes its empty value: Typer cannot say that."""
     pairs = zip(arguments, [*arguments[1:], "-"], strict=False)
     return [BARE[word] if word in BARE and following.startswith("-") else word for word, following in pairs]
-
-
-def _complain(text: str, code: int) -> int:
-    from scratchy.core.text import clean
-
-    print(f"scratchy: {clean(text)}", file=sys.stderr)
-    return code
 
 
 def _version(wanted: bool) -> None:
@@ -172,7 +129,9 @@ Fork = Annotated[str | None, typer.Option("--fork", metavar="ID", help="Go on in
 Name = Annotated[str | None, typer.Option("-n", "--name", metavar="TITLE", help="The session's title.")]
 AddDir = Annotated[list[str] | None, typer.Option("--add-dir", metavar="DIR", help="Another folder to read unasked.")]
 Print = Annotated[str | None, typer.Option("-p", "--print", metavar="TEXT", help="Answer once and exit.")]
-Format = Annotated[str, typer.Option("--output-format", metavar="|".join(FORMATS), help="With -p.")]
+Format = Annotated[str | None, typer.Option("--output-format", metavar="|".join(FORMATS), help="With -p.")]
+InputFormat = Annotated[str, typer.Option(metavar="|".join(INPUT_FORMATS), help="stream-json: talk over a pipe.")]
+MaxTurns = Annotated[int | None, typer.Option("--max-turns", metavar="N", min=1, help="Steps that a message may take.")]
 Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help=f"One of {', '.join(PROVIDERS)}.")]
 Model = Annotated[str | None, typer.Option("-m", "--model", help="A model, provider/model, or a GGUF file.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help="An OpenAI-compatible server.")]
@@ -195,7 +154,9 @@ def start(  # noqa: PLR0913 - one parameter a flag
     fork: Fork = None,
     name: Name = None,
     prompt: Print = None,
-    output_format: Format = "text",
+    output_format: Format = None,
+    input_format: InputFormat = "text",
+    max_turns: MaxTurns = None,
     provider: Provider = None,
     model: Model = None,
     base_url: BaseUrl = None,
@@ -218,22 +179,44 @@ def start(  # noqa: PLR0913 - one parameter a flag
     given = {"provider": provider, "model": model, "base_url": base_url, "sessions_dir": sessions_dir}
     flags = {**given, **_mode(yolo, approval_mode), "plain": plain or None, "verbose": verbose or None}
     if context.invoked_subcommand is not None:
-        context.obj = flags
+        context.obj = flags | ({"session": session or resume} if context.invoked_subcommand == "config" else {})
         return DONE
     flags |= {"system": _text_or_file(system), "add_dirs": _added(add_dir)}
-    if output_format not in FORMATS:
-        raise ConfigError(f"--output-format is '{output_format}'; it must be one of {', '.join(FORMATS)}.")
+    _check_formats(prompt, output_format, input_format)
+    flags["max_steps"] = max_turns
     _change_folder(cwd, flags)
     config = load_config(flags)
     if verbose:
         _begin_log()
     which = {"session": session, "resume": resume, "proceed": proceed, "fork": fork}
-    wanted = _wanted(config, which, flags, prompt is not None, no_session=no_session, title=name)
-    if prompt is not None:
-        from scratchy.terminal import oneshot
+    once = prompt is not None or input_format == "stream-json"
+    wanted = _wanted(config, which, flags, once, no_session=no_session, title=name)
+    try:
+        return _answer(wanted, prompt, output_format or "text") if once else _talk(wanted)
+    except BrokenPipeError:  # told here, for click makes a failure of it
+        return _unread()
 
-        return oneshot.run(wanted.boot(once=True), prompt, output_format)
-    return _talk(wanted)
+
+def _check_formats(prompt: str | None, told: str | None, source: str) -> None:
+    for flag, value, known in (("output", told, FORMATS), ("input", source, INPUT_FORMATS)):
+        if value not in (None, *known):
+            raise ConfigError(f"--{flag}-format is '{value}'; it must be one of {', '.join(known)}.")
+    if source == "text" and told is not None and prompt is None:
+        raise ConfigError("--output-format is for -p TEXT, or for --input-format stream-json.")
+    if source != "text" and (prompt or told not in (None, source)):
+        what = "-p takes no text" if prompt else f"--output-format {told} does not fit"
+        raise ConfigError(f"--input-format stream-json reads messages from stdin and tells stream-json: {what} then.")
+
+
+def _answer(wanted: "Start", prompt: str | None, told: str) -> int:
+    """For a script: one answer, or (without a prompt) a conversation over a pipe."""
+    if prompt is None:
+        from scratchy.terminal import pipe
+
+        return pipe.run(wanted.boot(once=True))
+    from scratchy.terminal import oneshot
+
+    return oneshot.run(wanted.boot(once=True), prompt, told)
 
 
 def _mode(yolo: bool, mode: str | None) -> dict[str, Any]:
@@ -379,60 +362,6 @@ def doctor(
         named = named or os.environ.get("SCRATCHY_SESSIONS_DIR")
         folder, wrong = Path(named).expanduser().absolute() if named else None, str(error)
     return checks.doctor(folder, wrong, fix=fix, yes=yes, as_json=as_json)
-
-
-@app.command("acp", epilog="Example, as the command of an editor: scratchy acp --model gpt-5-mini")
-def acp(
-    context: typer.Context,
-    provider: Provider = None,
-    model: Model = None,
-    base_url: BaseUrl = None,
-    sessions_dir: SessionsDir = None,
-    yolo: Yolo = False,
-    approval_mode: Mode = None,
-) -> int:
-    """Work inside an editor: the Agent Client Protocol over stdin and stdout."""
-    from importlib.util import find_spec
-
-    if find_spec("acp") is None:
-        raise ConfigError('The part for editors is not installed. `pip install "scratchy[acp]"` brings it.')
-    from scratchy.acp.serving import serve
-
-    given = {"provider": provider, "model": model, "base_url": base_url, "sessions_dir": sessions_dir}
-    given |= _mode(yolo, approval_mode)
-    flags: dict[str, Any] = {**(context.obj or {}), **{key: value for key, value in given.items() if value is not None}}
-    check_providers(load_config(flags, ask=False))
-    if flags.get("verbose"):
-        _begin_log()
-    return serve(lambda folder: load_config(flags, folder, ask=False))
-
-
-@app.command("config", epilog="Example: scratchy config set theme dark")
-def configure(
-    context: typer.Context,
-    action: Annotated[str, typer.Argument(metavar="get|set|unset|path|explain")] = "explain",
-    key: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Such as model, keys.OPENAI_API_KEY.")] = None,
-    value: Annotated[str | None, typer.Argument(metavar="[VALUE]")] = None,
-    as_json: AsJson = False,
-) -> int:
-    """Show the settings and where each comes from, or change your own file. A key is typed unseen, or piped in."""
-    from scratchy.shell import settings
-
-    if action in ("set", "unset") and key is not None and (action == "set" or value is None):
-        from scratchy.shell import settings_file
-
-        return settings_file.set_(key, value, here(), as_json) if action == "set" else settings_file.unset(key, as_json)
-    flags = dict(context.obj or {})
-    session: str | None = flags.pop("session", None)
-    places = settings.Settings(flags, here(), session)
-    match action, key, value:
-        case "get", str(), None:
-            return settings.get(places, key, as_json)
-        case "explain", _, None:
-            return settings.explain(places, key, as_json)
-        case "path", None, None:
-            return settings.paths(places, as_json)
-    raise ConfigError("Say `scratchy config`, or one of: get NAME, explain [NAME], set NAME VALUE, unset NAME, path.")
 
 
 @app.command("completion", epilog='Example, in ~/.bashrc: eval "$(scratchy completion bash)"')

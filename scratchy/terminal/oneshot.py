@@ -1,139 +1,103 @@
 """The one-shot face: one line in, one answer out. stdout holds the answer only; all else goes to stderr.
 
-Not here: conversations of many lines (repl.py, plain.py), flags (cli.py).
+Not here: conversations of many lines (repl.py, plain.py, pipe.py), the JSON (streamjson.py), flags (cli.py).
 """
 
 import asyncio
-import dataclasses
-import json
-import logging
+import os
 import signal
 import sys
-from contextlib import aclosing, suppress
-from typing import Any
+from contextlib import suppress
 
-from scratchy.core.errors import ScratchyError, SessionLockedError, save_problem
-from scratchy.core.events import (
-    ApprovalRequested,
-    Event,
-    Notice,
-    RetryScheduled,
-    SaveFailed,
-    ToolFinished,
-    ToolStarted,
-    TurnFinished,
-)
-from scratchy.core.loop import last_text
+from scratchy.core.events import ApprovalRequested, Event
 from scratchy.core.ports import Approval
-from scratchy.core.text import clean, escaped_json
+from scratchy.core.text import clean
 from scratchy.sessions.desk import Desk
+from scratchy.terminal.answering import FAILED, Ended, note, note_event, run_turn
 from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
-from scratchy.terminal.input import LineInput
-from scratchy.terminal.lines import first_line
+from scratchy.terminal.input import LONGEST, LineInput
+from scratchy.terminal.stdout import OutputError, Stdout
+from scratchy.terminal.streamjson import Report, error_row, event_row, session_row, tell
 
-log = logging.getLogger("scratchy.oneshot")
+WRONG_USAGE = 2
+PATIENCE = 5.0  # seconds that a text waits for something to be piped in beside it
+SLEEPERS = 2.0  # seconds that an interrupted program waits for its reader
 
 
 def run(boot: Boot, prompt: str, output_format: str) -> int:
-    """Returns the exit code: 0 answered, 1 failed, 75 worth trying again, 130 interrupted."""
-    if sys.stdin is not None and not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - closed: None
-        piped = sys.stdin.buffer.read().decode("utf-8", "replace").strip()
-        prompt = "\n\n".join(part for part in (prompt, piped) if part)
-    if not prompt.strip():
-        note("Nothing to say: give -p a text, or pipe one in.")
-        return 2
-    return asyncio.run(_OneShot(boot, output_format).answer(prompt))
+    """Returns the exit code: 0 answered, 1 failed, 2 nothing to say, 75 worth trying again, 130 interrupted."""
+    return asyncio.run(_OneShot(boot, output_format).run(os.fsencode(prompt).decode("utf-8", "replace")))
 
 
 class _OneShot:
     def __init__(self, boot: Boot, output_format: str) -> None:
         self._boot = boot
         self._format = output_format
-        self._task: asyncio.Task[str] | None = None
+        self._out = Stdout()
+        self._report = Report()
+        self._task: asyncio.Task[Ended] | None = None
         self._stopped_by = 0
 
-    async def answer(self, prompt: str) -> int:
-        for line in self._boot.greeting:
-            note(line)
-        desk = await self._boot.make_desk(note)
-        desk.approve = self._approve
-        session_id = desk.conversation.session_id
-        self._tell_session(session_id)
+    async def run(self, prompt: str) -> int:
         self._watch_signals()
-        code = 0
+        self._task = asyncio.ensure_future(self._answer(prompt))
         try:
-            self._task = asyncio.ensure_future(self._turn(desk, prompt))
-            reason = await self._task
-            code = 1 if reason in ("steps", "error") or desk.conversation.unsaved else 0
+            return (await self._task).code
         except asyncio.CancelledError:
-            note("Interrupted; what had come is stored.")
-            code = 128 + (self._stopped_by or signal.SIGINT)
-        except ScratchyError as error:
-            again = isinstance(error, SessionLockedError) or getattr(error, "retryable", False)
-            kept = " Your message is kept." if desk.conversation.session.messages[1:] else ""
-            stop = "" if str(error).endswith((".", "!", "?", "`")) else "."
-            code = self._failed(desk, f"{error}{stop}{kept}", 75 if again else 1)
+            return 128 + (self._stopped_by or signal.SIGINT)
         except OutputError as error:
             note(str(error))
-            code = 1
-        except BrokenPipeError:  # nobody reads stdout any more
-            raise
-        except OSError as error:
-            code = self._failed(desk, f"not saved: {save_problem(error)}; nothing was sent.", 1)
-        except Exception as error:
-            log.exception("turn failed")
-            code = self._failed(desk, f"The turn failed: {type(error).__name__}: {error}", 1)
+            return FAILED
+
+    async def _answer(self, prompt: str) -> Ended:
+        for line in self._boot.greeting:
+            note(line)
+        try:
+            prompt = await _with_piped(prompt)
+        except ValueError as error:
+            return await self._end(None, Ended(WRONG_USAGE, str(error)))
+        desk = await self._boot.make_desk(note)
+        desk.approve = self._approve
+        try:
+            note(f"Session: {desk.conversation.session_id}")
+            if self._format == "stream-json":
+                await tell(self._out, await session_row(desk))
+            try:
+                ended = await run_turn(desk, prompt, self._report, self._show)
+            except asyncio.CancelledError:
+                self._report.reason = "aborted"
+                ended = Ended(128 + (self._stopped_by or signal.SIGINT), "Interrupted; what had come is stored.")
+            return await self._end(desk, ended)
         finally:
             await desk.close()
-        return code
 
-    async def _turn(self, desk: Desk, prompt: str) -> str:
-        reason = "stop"
-        async with aclosing(desk.conversation.turn(prompt)) as events:
-            async for event in events:
-                self._show(event)
-                if isinstance(event, TurnFinished):
-                    reason = event.reason
-        answer = last_text(desk.conversation.session.messages)
-        row = {"session_id": desk.conversation.session_id, "answer": answer, "reason": reason}
-        text = clean(answer) if self._format == "text" else json_text(row) if self._format == "json" else ""
-        if text:
-            out(text)
-        return reason
-
-    def _show(self, event: Event) -> None:
+    async def _show(self, event: Event) -> None:
         if self._format == "stream-json":
-            fields: dict[str, Any] = {name: value for name, value in dataclasses.asdict(event).items()}
-            out(json_text({"type": type(event).__name__, **fields}))
+            await tell(self._out, event_row(event))
+        else:
+            note_event(event)
+
+    async def _end(self, desk: Desk | None, ended: Ended) -> Ended:
+        """Say how it ended, as the format has it. Whoever was interrupted does not wait for a reader that sleeps."""
+        if ended.error:
+            note(ended.error)
+        try:
+            async with asyncio.timeout(SLEEPERS if self._stopped_by else None):
+                await self._tell_end(desk, ended)
+        except TimeoutError:
+            pass
+        return ended
+
+    async def _tell_end(self, desk: Desk | None, ended: Ended) -> None:
+        if self._format == "text":
+            answer = self._report.answer if self._report.finished else ""
+            text = clean(answer) if sys.stdout.isatty() else answer
+            await self._out.put(text if text.endswith("\n") or not text else f"{text}\n")
             return
-        match event:
-            case ToolStarted(name=name, summary=summary):
-                note(f"→ {name}: {summary}")
-            case ToolFinished(name=name, summary=summary, ran=False, output=output):
-                note(f"✗ {name}: {summary} · {first_line(output)}")
-            case RetryScheduled(reason, delay):
-                note(f"{reason}; trying again in {delay:.0f} s")
-            case Notice(text):
-                note(text)
-            case SaveFailed(reason):
-                note(f"not saved: {reason}")
-            case TurnFinished("steps"):
-                note("Stopped at the limit of steps.")
-            case _:
-                pass
-
-    def _tell_session(self, session_id: str) -> None:
-        if self._format == "stream-json":
-            out(json_text({"type": "Session", "version": 1, "session_id": session_id}))
-        note(f"Session: {session_id}")
-
-    def _failed(self, desk: Desk, text: str, code: int) -> int:
-        note(text)
-        if self._format != "text":
-            row = {"session_id": desk.conversation.session_id, "error": text}
-            out(json_text({"type": "Error", **row} if self._format == "stream-json" else row))
-        return code
+        if self._format == "stream-json" and ended.error:
+            await tell(self._out, error_row(desk.conversation.session_id if desk else None, ended.error, ended.code))
+        await tell(self._out, self._report.row(desk, ended.code, ended.error))
 
     def _watch_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -142,33 +106,34 @@ class _OneShot:
                 loop.add_signal_handler(number, self._stop, number)
 
     def _stop(self, number: int) -> None:
-        self._stopped_by = number
+        """A second one ends what the first one still waits for; what is being stored is stored all the same."""
+        self._stopped_by = self._stopped_by or number
         if self._task is not None:
             self._task.cancel()
 
     async def _approve(self, request: ApprovalRequested) -> Approval:
-        return (
-            await ask(request, LineInput(), lambda text: note(text, end="")) if sys.stdin.isatty() else nobody(request)
-        )
+        if not sys.stdin.isatty():
+            return nobody(request)
+        return await ask(request, LineInput(), lambda text: note(text, end=""))
 
 
-def json_text(value: Any) -> str:
-    return escaped_json(json.dumps(value, ensure_ascii=False))
-
-
-class OutputError(Exception):
-    """stdout takes nothing more: the disk behind it is full, say. The session is not touched by it."""
-
-
-def out(text: str) -> None:
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"The answer could not be written: {error.strerror}. It is in the session.") from error
-
-
-def note(text: str, end: str = "\n") -> None:
-    print(clean(text).encode("utf-8", "replace").decode(), file=sys.stderr, end=end, flush=True)
+async def _with_piped(prompt: str) -> str:
+    """The text with what is piped in below it. Raises: ValueError, saying why there is nothing to send."""
+    piped = b""
+    if sys.stdin is not None and not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - closed: None
+        came = await LineInput().rest(PATIENCE if prompt.strip() else None)
+        if came is None:
+            note(
+                f"Nothing came through stdin for {PATIENCE:.0f} s: the text is answered without it. "
+                "`< /dev/null` says that nothing will come; -p without a text waits until the end."
+            )
+        piped = came or b""
+    if len(piped) > LONGEST:
+        raise ValueError(f"More than {LONGEST:,} bytes were piped in: no model takes that much. Nothing was sent.")
+    if b"\0" in piped:
+        raise ValueError("What was piped in is no text: it holds zero bytes. Nothing was sent.")
+    parts = (prompt, piped.decode("utf-8", "replace").strip())
+    text = "\n\n".join(part for part in parts if part)
+    if not text.strip():
+        raise ValueError("Nothing to say: give -p a text, or pipe one in.")
+    return text
