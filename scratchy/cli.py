@@ -364,6 +364,60 @@ def doctor(
     return checks.doctor(folder, wrong, fix=fix, yes=yes, as_json=as_json)
 
 
+@app.command("acp", epilog="Example, as the command of an editor: scratchy acp --model gpt-5-mini")
+def acp(
+    context: typer.Context,
+    provider: Provider = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    sessions_dir: SessionsDir = None,
+    yolo: Yolo = False,
+    approval_mode: Mode = None,
+) -> int:
+    """Work inside an editor: the Agent Client Protocol over stdin and stdout."""
+    from importlib.util import find_spec
+
+    if find_spec("acp") is None:
+        raise ConfigError('The part for editors is not installed. `pip install "scratchy[acp]"` brings it.')
+    from scratchy.acp.serving import serve
+
+    given = {"provider": provider, "model": model, "base_url": base_url, "sessions_dir": sessions_dir}
+    given |= _mode(yolo, approval_mode)
+    flags: dict[str, Any] = {**(context.obj or {}), **{key: value for key, value in given.items() if value is not None}}
+    check_providers(load_config(flags, ask=False))
+    if flags.get("verbose"):
+        _begin_log()
+    return serve(lambda folder: load_config(flags, folder, ask=False))
+
+
+@app.command("config", epilog="Example: scratchy config set theme dark")
+def configure(
+    context: typer.Context,
+    action: Annotated[str, typer.Argument(metavar="get|set|unset|path|explain")] = "explain",
+    key: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Such as model, keys.OPENAI_API_KEY.")] = None,
+    value: Annotated[str | None, typer.Argument(metavar="[VALUE]")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show the settings and where each comes from, or change your own file. A key is typed unseen, or piped in."""
+    from scratchy.shell import settings
+
+    if action in ("set", "unset") and key is not None and (action == "set" or value is None):
+        from scratchy.shell import settings_file
+
+        return settings_file.set_(key, value, here(), as_json) if action == "set" else settings_file.unset(key, as_json)
+    flags = dict(context.obj or {})
+    session: str | None = flags.pop("session", None)
+    places = settings.Settings(flags, here(), session)
+    match action, key, value:
+        case "get", str(), None:
+            return settings.get(places, key, as_json)
+        case "explain", _, None:
+            return settings.explain(places, key, as_json)
+        case "path", None, None:
+            return settings.paths(places, as_json)
+    raise ConfigError("Say `scratchy config`, or one of: get NAME, explain [NAME], set NAME VALUE, unset NAME, path.")
+
+
 @app.command("completion", epilog='Example, in ~/.bashrc: eval "$(scratchy completion bash)"')
 def completion(shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish")]) -> int:
     """Print the script that completes flags, sessions and models in a shell."""

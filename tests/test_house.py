@@ -32,6 +32,7 @@ ALLOWED = {
     "agent": {"sessions", "compose", "config", "core", "scratchpad"},
     "commands": {"sessions", "config", "permissions", "core"},
     "terminal": {"sessions", "commands", "config", "core", "system"},
+    "acp": {"sessions", "commands", "config", "core"},
 }  # fmt: skip
 # the entry: may import every room
 COMMAND_LINE = {
