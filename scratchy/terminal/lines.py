@@ -3,19 +3,15 @@
 All take text as a model or tool wrote it and make it harmless. Not here: Markdown (render), the live part (layout).
 """
 
-import os
-
 from scratchy.core.errors import save_problem
 from scratchy.core.text import clean, reveal
-
-BOLD, DIM, RED, GREEN, YELLOW, CYAN = "1", "2", "31", "32", "33", "36"
-COLOURED = not os.environ.get("NO_COLOR")
+from scratchy.terminal.theme import sgr, used
 
 
-def paint(text: str, *codes: str) -> str:
-    """`text` in these SGR codes; under NO_COLOR the colours among them are left out."""
-    kept = [code for code in codes if COLOURED or len(code) == 1]
-    return f"\x1b[{';'.join(kept)}m{text}\x1b[0m" if kept and text else text
+def paint(text: str, role: str) -> str:
+    """`text` as the theme in use shows this role."""
+    codes = sgr(used().looks[role])
+    return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
 
 
 def dimmed(text: str) -> str:
@@ -25,19 +21,19 @@ def dimmed(text: str) -> str:
 
 
 def user_lines(prompt: str, text: str) -> str:
-    return paint(prompt, BOLD, CYAN) + clean(text) + "\n"
+    return paint(prompt, "prompt") + clean(text) + "\n"
 
 
 def header(session_id: str) -> str:
-    return paint(f"[{reveal(session_id)}] 🤖 Assistant:", BOLD, GREEN) + "\n"
+    return paint(f"[{reveal(session_id)}] 🤖 Assistant:", "header") + "\n"
 
 
 def notice(text: str) -> str:
-    return paint(clean(text), DIM) + "\n"
+    return paint(clean(text), "notice") + "\n"
 
 
 def error(text: str) -> str:
-    return paint(clean(text), RED) + "\n"
+    return paint(clean(text), "error") + "\n"
 
 
 def unsaved_reason(failure: Exception) -> str:
@@ -78,21 +74,21 @@ def tool_line(name: str, summary: str, is_error: bool, end: str) -> str:
     what = one_line(name)
     rest = one_line(summary)
     rest = rest.removeprefix(what).lstrip() if rest.startswith(f"{what} ") else rest
-    mark = paint("✗", RED) if is_error else paint("✓", GREEN)
-    return f"{mark} {paint(what, BOLD)} {rest} {paint(f'· {end}', DIM) if end else ''}".rstrip() + "\n"
+    mark = paint("✗", "bad") if is_error else paint("✓", "good")
+    return f"{mark} {paint(what, 'name')} {rest} {paint(f'· {end}', 'notice') if end else ''}".rstrip() + "\n"
 
 
 def approval_lines(name: str, preview: str) -> str:
     """The whole and exact effect of a call: what hides is escaped, nothing is shortened; a diff is coloured."""
     shown = reveal(preview.removesuffix("\n")).split("\n")
     is_diff = any(line.startswith("@@ ") for line in shown)
-    edge = paint("│", DIM)
-    title = paint(f"The model asks to run {reveal(name)}:", BOLD)
+    edge = paint("│", "notice")
+    title = paint(f"The model asks to run {reveal(name)}:", "question")
     return f"{title}\n" + "".join(f"{edge} {_diff_line(line) if is_diff else line}\n" for line in shown)
 
 
 def _diff_line(line: str) -> str:
     if line.startswith(("+++", "---")):
-        return paint(line, BOLD)
-    codes = {"+": GREEN, "-": RED, "@": CYAN}
-    return paint(line, codes[line[0]]) if line[:1] in codes else line
+        return paint(line, "name")
+    roles = {"+": "added", "-": "removed", "@": "hunk", "\\": "notice"}
+    return paint(line, roles[line[0]]) if line[:1] in roles else line

@@ -22,9 +22,10 @@ from scratchy.sessions.desk import Desk
 from scratchy.sessions.finding import Finder
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.naming import change_tags, changed_tags, tags_in, with_tags
+from scratchy.terminal.frames import open_output
 from scratchy.terminal.lines import error, notice
 from scratchy.terminal.menu import Menu, choose, shown
-from scratchy.terminal.screen import STYLE, Screen, open_output, quick_escape
+from scratchy.terminal.screen import Screen, quick_escape, style
 from scratchy.terminal.session_rows import SessionRows
 
 
@@ -61,7 +62,7 @@ async def picked(manager: SessionManager, folder: str) -> str | None:
 
     app: Application[None]
     menu = Menu(rows, space, lambda: app.invalidate())
-    app = Application(layout=Layout(menu.container, menu.focus), style=STYLE, output=output, erase_when_done=True)
+    app = Application(layout=Layout(menu.container, menu.focus), style=style(), output=output, erase_when_done=True)
     quick_escape(app)
     deeds = Deeds(menu, rows, manager, None)
     menu.answer.add_done_callback(lambda _: app.exit() if app.is_running and not app.is_done else None)

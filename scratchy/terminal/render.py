@@ -7,22 +7,16 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from io import StringIO
-from typing import ClassVar
 
-from markdown_it import MarkdownIt
-from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]
-from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String
-from pygments.util import ClassNotFound
-from rich.cells import cell_len, chop_cells
-from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType, RenderResult
-from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement
-from rich.segment import Segment
+from rich.console import Console, RenderableType
 from rich.style import Style
-from rich.theme import Theme
+from rich.theme import Theme as RichTheme
 
 from scratchy.core.text import clean
+from scratchy.terminal.code import Snippet, rich_style
+from scratchy.terminal.markdown import Marked, safe_address
 from scratchy.terminal.splitter import Block
+from scratchy.terminal.theme import Theme, used
 
 _ITEM = re.compile(r"^( *)(?:[-*+]|\d{1,9}[.)]) +", re.MULTILINE)
 _FENCE = re.compile(r" *(`{3,}(?=[^`\n]*$)|~{3,})[ \t]*([^\s`]*).*$\n?", re.MULTILINE)
@@ -32,48 +26,17 @@ GIANT = 8 * 1024
 GIANT_LINES = 500
 """Characters, or lines, past which a block stands as the model wrote it: rich and a highlighter would keep the keys
 waiting, and no person reads that much without a blank line."""
-_PARSER = MarkdownIt().enable(["strikethrough", "table"])
 _STEP = 3  # columns by which rich indents the text of a list's item
-
-# Only the sixteen colours of the person's own theme: readable on light and on dark.
-_THEME = Theme(
-    {
-        "markdown.code": Style(color="cyan"),
-        "markdown.h1": Style(bold=True, underline=True),
-        "markdown.h2": Style(bold=True, underline=True),
-        "markdown.h3": Style(bold=True),
-        "markdown.h4": Style(bold=True, italic=True),
-        "markdown.table.border": Style(color="bright_black"),
-        "markdown.block_quote": Style(color="magenta"),
-    }
-)
-_CODE = {
-    Comment: Style(color="bright_black"),
-    Keyword: Style(color="blue"),
-    Keyword.Constant: Style(color="cyan"),
-    Name.Builtin: Style(color="cyan"),
-    Name.Class: Style(color="green"),
-    Name.Decorator: Style(color="magenta"),
-    Name.Exception: Style(color="cyan"),
-    Name.Function: Style(color="green"),
-    Name.Tag: Style(color="blue"),
-    Number: Style(color="cyan"),
-    Operator.Word: Style(color="magenta"),
-    String: Style(color="yellow"),
-    Generic.Deleted: Style(color="red"),
-    Generic.Heading: Style(bold=True),
-    Generic.Inserted: Style(color="green"),
-    Generic.Prompt: Style(color="bright_black"),
-    Generic.Subheading: Style(color="cyan"),
-}
 
 
 class Renderer:
-    """Turns blocks into strings; knows of the blocks of one answer what the next one continues."""
+    """Turns blocks into strings, in the theme in use; knows of the blocks of one answer what the next one continues.
+    `links`: the terminal shows links (OSC 8)."""
 
-    def __init__(self, *, colour: bool = True) -> None:
-        self._colour = colour
-        self._console = _console(80)
+    def __init__(self, *, links: bool = False) -> None:
+        self._links = links
+        self._theme = used()
+        self._console = _console(80, self._theme)
         self.start()
 
     def start(self) -> None:
@@ -86,15 +49,20 @@ class Renderer:
         """`block` for a terminal of `width` columns: whole lines; before all but the first block stands a blank one."""
         if not block.strip() and not self._gap:
             return ""
-        if self._console.width != width:
-            self._console = _console(width)
+        if self._console.width != width or self._theme is not used():
+            self._theme = used()
+            self._console = _console(width, self._theme)
         text = clean(block)
         fence = block.fence if isinstance(block, Block) else ""
-        lines = self._piece(text, clean(fence)) if fence else _trimmed(list(self._whole(text)))
+        parts = [] if fence else _outdented(text)
+        lines = self._piece(text, clean(fence)) if fence else [row for part in parts for row in self._rows(part)]
         before = self._gap if fence else int(not self._first)
         self._first = False
         self._gap = len(text) - len(text.rstrip("\n")) - 1
         return "\n" * before + "".join(f"{line}\n" for line in lines)
+
+    def _rows(self, text: str) -> list[str]:
+        return _trimmed(list(self._whole(text)))
 
     def _whole(self, text: str) -> Iterable[str]:
         level, body = self._nesting(text.strip("\n"))
@@ -104,9 +72,13 @@ class Renderer:
         if giant and not fence:
             return body.split("\n")
         if _columns(body) * _LEAST_COLUMN > width:  # rich would leave nothing of it to read: its source, then
-            return self._lines(_Snippet(body, ""), width)
+            return self._lines(Snippet(body, "", self._theme), width)
         language = fence[2] if fence and not giant else ""
-        what = _Snippet(_inside(body[fence.end() :], fence[1]), language) if fence else _Markdown(body)
+        what = (
+            Snippet(_inside(body[fence.end() :], fence[1]), language, self._theme)
+            if fence
+            else Marked(body, self._theme, self._links)
+        )
         pad = " " * (level * _STEP)
         return (pad + line if line else line for line in self._lines(what, width))
 
@@ -115,14 +87,15 @@ class Renderer:
         marker, language = (fence[1], fence[2]) if fence else ("```", "")
         code = _inside(text.rstrip("\n"), marker)
         language = "" if _is_giant(code) else language
-        return self._lines(_Snippet(code, language), self._console.width) if code.strip() else ()
+        what = Snippet(code, language, self._theme)
+        return self._lines(what, self._console.width) if code.strip() else ()
 
     def _nesting(self, body: str) -> tuple[int, str]:
         """How deep in the list of the blocks before it this one stands, and its text without that indent."""
         indent = len(body) - len(body.lstrip(" "))
         self._leave_items(indent + 1)
         level = len(self._items)
-        for item in _ITEM.finditer(body.partition("```")[0]):
+        for item in _ITEM.finditer(body[: fence.start() if (fence := _FENCE.search(body)) else None]):
             self._leave_items(len(item[1]) + 1)
             self._items.append(len(item[0]))
         if indent and (level or _FENCE.match(body)):
@@ -157,72 +130,20 @@ class Renderer:
             return ""
         line[-1] = (line[-1][0].rstrip(" "), line[-1][1])
         out: list[str] = []
-        now = ""
+        now = link = ""
         for text, style in line:
-            code = _sgr(style, self._colour) if style else ""
+            code, address = _sgr(style) if style else ("", "")
+            if address != link:
+                out.append(f"\x1b]8;;{address}\x1b\\")
+                link = address
             if code != now and not (text.isspace() and not now):
                 out.append(("\x1b[0m" if now else "") + code)
                 now = code
             out.append(text if text.isprintable() else clean(text))
-        return "".join(out) + ("\x1b[0m" if now else "")
+        return "".join(out) + ("\x1b]8;;\x1b\\" if link else "") + ("\x1b[0m" if now else "")
 
 
-class _Snippet:
-    """Code, two columns in, coloured; its long lines are folded where the width ends and no line is padded."""
-
-    def __init__(self, code: str, language: str) -> None:
-        self._code = code
-        self._language = language.lower()
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lexer = _lexer(self._language)
-        width = max(options.max_width - 2, 8)
-        room = width
-        yield Segment("  ")
-        for kind, text in lexer.get_tokens(self._code) if lexer else [(None, self._code)]:
-            style = _style_of(tuple(kind)) if kind else None
-            for index, part in enumerate(text.expandtabs(4).split("\n")):
-                if index:
-                    yield Segment("\n  ")
-                    room = width
-                for first, piece in _folded(part, room, width):
-                    if not first:
-                        yield Segment("\n  ")
-                        room = width
-                    room -= cell_len(piece)
-                    yield Segment(piece, style)
-        yield Segment("\n")
-
-
-class _Code(CodeBlock):
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield _Snippet(str(self.text).rstrip(), self.lexer_name)
-
-
-class _Heading(Heading):
-    LEVEL_ALIGN: ClassVar[dict[str, JustifyMethod]] = {}
-
-
-class _Markdown(Markdown):
-    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
-        **Markdown.elements,
-        "fence": _Code,
-        "code_block": _Code,
-        "heading_open": _Heading,
-    }
-
-    def __init__(self, text: str) -> None:
-        # Not super().__init__: it builds a parser each time, which costs more than a block's rendering.
-        self.markup = text
-        self.parsed = _PARSER.parse(text)
-        self.code_theme = self.inline_code_theme = "default"
-        self.justify = None
-        self.style = "none"
-        self.hyperlinks = False  # a link's target is to be seen, and OSC 8 is not for a model to fill
-        self.inline_code_lexer = None
-
-
-def _console(width: int) -> Console:
+def _console(width: int, theme: Theme) -> Console:
     return Console(
         file=StringIO(),
         width=width,
@@ -232,7 +153,25 @@ def _console(width: int) -> Console:
         highlight=False,
         emoji=False,
         legacy_windows=False,
-        theme=_THEME,
+        theme=_rich_theme(theme),
+    )
+
+
+def _rich_theme(theme: Theme) -> RichTheme:
+    style = {role: rich_style(look) for role, look in theme.looks.items()}
+    return RichTheme(
+        {
+            "markdown.code": style["code"],
+            "markdown.h1": Style(bold=True, underline=True),
+            "markdown.h2": Style(bold=True, underline=True),
+            "markdown.h3": Style(bold=True),
+            "markdown.h4": Style(bold=True, italic=True),
+            "markdown.table.border": style["border"],
+            "markdown.table.header": Style(bold=True),
+            "markdown.block_quote": style["quote"],
+            "markdown.link_url": style["link"],
+            "markdown.hr": style["border"],
+        }
     )
 
 
@@ -245,6 +184,20 @@ def _columns(body: str) -> int:
 
 def _is_giant(text: str) -> bool:
     return len(text) > GIANT or text.count("\n") > GIANT_LINES
+
+
+def _outdented(text: str) -> list[str]:
+    """A block that begins inside of a list, cut where an item stands further out: each part has a depth of its own."""
+    text = text.lstrip("\n")
+    parts, start = [text], 0
+    while text[start : start + 1] == " ":
+        depth = len(text[start:]) - len(text[start:].lstrip(" "))
+        found = next((item for item in _ITEM.finditer(text, start + 1) if len(item[1]) < depth), None)
+        if found is None or _FENCE.search(text, start, found.start()):
+            break
+        start = found.start()
+        parts[-1:] = [parts[-1][: start - len(text)], text[start:]]
+    return parts
 
 
 def _trimmed(lines: list[str]) -> list[str]:
@@ -260,33 +213,7 @@ def _inside(body: str, marker: str) -> str:
     return code if closes else body
 
 
-def _folded(part: str, room: int, width: int) -> Iterator[tuple[bool, str]]:
-    """`part` in pieces that fit, the first into `room` columns; with each whether it stays on the line."""
-    if len(part) * 2 <= room or cell_len(part) <= room:
-        if part:
-            yield True, part
-        return
-    head = chop_cells(part, room)[0] if room > 1 else ""
-    if head:
-        yield True, head
-    for piece in chop_cells(part[len(head) :], width):
-        yield False, piece
-
-
-@lru_cache(maxsize=64)
-def _lexer(language: str) -> Lexer | None:
-    try:
-        return get_lexer_by_name(language, stripnl=False, ensurenl=False) if language else None
-    except ClassNotFound:
-        return None
-
-
-@lru_cache(maxsize=512)
-def _style_of(kind: tuple[str, ...]) -> Style | None:
-    by_name = {tuple(token): style for token, style in _CODE.items()}
-    return next((by_name[kind[:size]] for size in range(len(kind), 0, -1) if kind[:size] in by_name), None)
-
-
 @lru_cache(maxsize=1024)
-def _sgr(style: Style, colour: bool) -> str:
-    return (style if colour else style.without_color).render("x").partition("x")[0]
+def _sgr(style: Style) -> tuple[str, str]:
+    """The sequence that switches `style` on, and the address that it links to."""
+    return style.update_link(None).render("x").partition("x")[0], safe_address(style.link or "")

@@ -6,7 +6,6 @@ Not here: what keys do (keys), what is shown of a turn (turns), what happens wit
 """
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -39,63 +38,30 @@ from prompt_toolkit.layout.processors import (
     HighlightIncrementalSearchProcessor,
     HighlightSelectionProcessor,
 )
-from prompt_toolkit.output import ColorDepth, Output
-from prompt_toolkit.output.defaults import create_output
-from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.search import stop_search
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
 from scratchy import system
+from scratchy.terminal.frames import Frames, open_output
 from scratchy.terminal.layout import Live, rows
+from scratchy.terminal.theme import toolkit_style, used
 
 FRAME = 1 / 12  # seconds between two redraws of our own
 ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a frame stay under 100 ms
 
-STYLE = Style.from_dict(
-    {
-        "prompt": "bold ansicyan",
-        "unsafe": "bold reverse",
-        "dim": "ansibrightblack",
-        "spinner": "ansicyan",
-        "tool": "ansiyellow",
-        "queue": "ansibrightblack italic",
-        "error": "ansired",
-        "question": "bold",
-        "completion-menu": "noinherit",
-        "completion-menu.completion": "noinherit ansibrightblack",
-        "completion-menu.completion.current": "noinherit reverse",
-        "scrollbar.background": "noinherit",
-        "scrollbar.button": "noinherit reverse",
-    }
-)
+_MENU = {
+    "completion-menu": "noinherit",
+    "completion-menu.completion.current": "noinherit reverse",
+    "scrollbar.background": "noinherit",
+    "scrollbar.button": "noinherit reverse",
+}
 
 
-class _Frames(Vt100_Output):
-    """Writes what belongs together in one piece, so that no half-drawn screen is ever seen."""
-
-    held = False
-
-    def flush(self) -> None:
-        if not self.held:
-            super().flush()
-
-    def cursor_backward(self, amount: int) -> None:
-        if amount == 1:  # not as a backspace: then no lone control character is ever ours
-            self.write_raw("\x1b[D")
-        else:
-            super().cursor_backward(amount)
-
-
-def open_output() -> Output:
-    """The terminal, as everything of ours draws on it."""
-    if sys.platform == "win32":
-        return create_output()
-    # The cursor's position is never asked for: all drawing is relative, so nothing ever waits for an answer.
-    depth = ColorDepth.from_env()
-    output = _Frames.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=depth)
-    output.enable_cpr = False
-    return output
+def style() -> Style:
+    """The theme in use, for prompt_toolkit."""
+    looks = {role: toolkit_style(look) for role, look in used().looks.items()}
+    return Style.from_dict({**looks, **_MENU, "completion-menu.completion": f"noinherit {looks['dim']}"})
 
 
 class Screen:
@@ -253,7 +219,7 @@ class Screen:
             asyncio.get_running_loop().call_soon(self.draw)
 
     def _hold(self, held: bool) -> None:
-        if isinstance(self._output, _Frames):
+        if isinstance(self._output, Frames):
             self._output.held = held
         if not held:
             self._output.flush()
@@ -316,7 +282,7 @@ class Screen:
         app: Application[int] = Application(
             layout=Layout(HSplit(parts, align=VerticalAlign.TOP), entry),
             key_bindings=self.keys,
-            style=STYLE,
+            style=style(),
             output=self._output,
             erase_when_done=True,
             terminal_size_polling_interval=0.5 if sys.platform == "win32" else None,

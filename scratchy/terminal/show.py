@@ -8,7 +8,7 @@ from scratchy.core.session import INTERRUPTED
 from scratchy.core.text import reveal
 from scratchy.sessions.restoring import was_refused
 from scratchy.terminal.approve import Approver
-from scratchy.terminal.lines import COLOURED, dimmed, header, notice, tool_end, tool_line, user_lines
+from scratchy.terminal.lines import dimmed, header, notice, tool_end, tool_line, user_lines
 from scratchy.terminal.render import Renderer
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.splitter import Splitter
@@ -23,7 +23,7 @@ class Show:
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._renderer = Renderer(colour=COLOURED)
+        self._renderer = Renderer()
         self.approve = Approver(screen)
 
     def turn(self, session_id: str) -> TurnView:

@@ -8,14 +8,19 @@ from prompt_toolkit.utils import get_cwidth
 
 from scratchy.terminal.render import Renderer
 from scratchy.terminal.splitter import CUT_AFTER, Splitter
+from scratchy.terminal.theme import DARK, LIGHT, NONE, SIXTEEN, Theme, use
 
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def rendered(text: str, width: int = 80, *, colour: bool = True) -> str:
-    splitter, renderer = Splitter(), Renderer(colour=colour)
+def rendered(text: str, width: int = 80, *, theme: Theme = SIXTEEN, links: bool = False) -> str:
+    use(theme)
+    splitter, renderer = Splitter(), Renderer(links=links)
     blocks = [*splitter.feed(text), *splitter.finish()]
-    return "".join(renderer.block(block, width) for block in blocks)
+    try:
+        return "".join(renderer.block(block, width) for block in blocks)
+    finally:
+        use(SIXTEEN)
 
 
 def plain(text: str, width: int = 80) -> str:
@@ -36,8 +41,49 @@ def test_markup_of_rich_and_html_is_text() -> None:
 
 
 def test_links_show_where_they_lead() -> None:
-    assert plain("[text](http://x/y)") == "text (http://x/y)\n"
+    assert plain("[text](http://x/y) <http://z/>") == "text (http://x/y) http://z/\n"
+    assert plain("![i](http://z) **[b](http://y)**") == "[image: i] (http://z) b (http://y)\n"
     assert "\x1b]8" not in rendered("[text](http://x/y) ![i](http://z)")
+
+
+def test_an_address_hides_only_behind_a_text_that_claims_no_other() -> None:
+    link = "\x1b]8;;http://x/y\x1b\\"
+    assert link + "\x1b[4;34mtext\x1b]8;;\x1b\\" in rendered("[text](http://x/y)", links=True)
+    assert "(" not in rendered("[text](http://x/y)", links=True)
+    for text in ("[good.com](http://evil.com/)", "[a](file:///etc/passwd)", "[a](javascript:x)", "[a](ssh://x)"):
+        assert "\x1b]8" not in rendered(text, links=True)
+    assert "good.com (http://evil.com/)" in SGR.sub("", rendered("[good.com](http://evil.com/)", links=True))
+    assert "\x1b]8" not in rendered("[a](http://x/" + "y" * 3000 + ")", links=True)
+    assert "\x1b]8;;http://x/%1b%5B\x1b\\" in rendered("[a](http://x/%1b[)", links=True)
+
+
+def test_what_is_no_markdown_stands_as_it_was_written() -> None:
+    text = r"""A <kbd>x</kbd>.
+
+<div>block</div>
+
+Then \(a_b \times c_d\) and $x_i * y_i * z$, for $5 and $10.
+
+\[
+\frac{a_1}{b_1} \\ c
+\]
+
+See[^1] and [this][1].
+
+[^1]: note
+
+[1]: http://x
+""".replace("\\\\", "\\")
+    assert plain(text) == text
+
+
+def test_a_line_break_of_html_is_one() -> None:
+    assert plain("| a<br>b | c |\n|--|--|\n| d<br/>e | f |").split() == ["a", "b", "c", "────", "d", "f", "e"]
+
+
+def test_a_list_goes_on_further_out_after_a_nested_fence() -> None:
+    text = "- a\n  - b\n\n    ~~~\n    - code\n    ~~~\n\n  - c\n- d\n"
+    assert plain(text) == " • a\n    • b\n\n        - code\n\n    • c\n • d\n"
 
 
 def test_what_follows_in_a_list_is_indented_like_it() -> None:
@@ -64,8 +110,10 @@ def test_pieces_of_a_long_fence_join_seamlessly() -> None:
 
 def test_code_is_coloured_and_without_colour_it_is_not() -> None:
     assert "\x1b[34mdef" in rendered("```python\ndef f(): pass\n```")
-    assert "\x1b[" not in rendered("```python\ndef f(): pass\n```", colour=False)
-    assert "\x1b[1m" in rendered("**b**", colour=False)
+    assert "\x1b[" not in rendered("```python\ndef f(): pass\n```", theme=NONE)
+    assert "\x1b[1m" in rendered("**b**", theme=NONE)
+    assert "\x1b[38;5;111mdef" in rendered("```python\ndef f(): pass\n```", theme=DARK)
+    assert "\x1b[38;5;25mdef" in rendered("```python\ndef f(): pass\n```", theme=LIGHT)
 
 
 markdown = st.lists(
