@@ -252,6 +252,7 @@ class Agent:
             max_steps=self.max_iterations,
             facts=lambda: self._facts(session_id),
             title_of=None if config.titles_wanted() == "off" else words_title,
+            blob=self._scratchpad.content,
         )
         worker, stack = Worker(), ExitStack()
         try:

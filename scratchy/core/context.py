@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scratchy.core.errors import ContextOverflowError
+from scratchy.core.images import images_of
 from scratchy.core.messages import Message, ToolCall, attached_of, calls_of, text_of
 from scratchy.core.session import AgentSession, result, system_part
 
@@ -72,7 +73,7 @@ class Context:
         if len(self._turns) < 2:
             return 0, 0
         first = self._turns[0][0]
-        weights = [len(text_of(message)) + 200 * len(calls_of(message)) for message in self._healed]
+        weights = [_weight(message) for message in self._healed]
         target = sum(weights[first:]) * _excess(overflow)
         dropped = 1
         while dropped < len(self._turns) - 1 and sum(weights[first : self._turns[dropped][0]]) < target:
@@ -169,6 +170,11 @@ def _joined(first: Any, second: Any) -> Any:
     if isinstance(first, list) or isinstance(second, list):
         return [*_parts(first), *_parts(second)]
     return "\n\n".join(str(text) for text in (first, second) if text not in (None, ""))
+
+
+def _weight(message: Message) -> int:
+    """Roughly, in characters; an image takes about a thousand tokens."""
+    return len(text_of(message)) + 200 * len(calls_of(message)) + 4000 * len(images_of(message))
 
 
 def _parts(content: Any) -> Sequence[Any]:

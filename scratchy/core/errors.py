@@ -12,6 +12,7 @@ ScratchyError
 │   ├── AuthenticationError         no key, or a wrong one
 │   ├── ModelNotFoundError
 │   ├── BadRequestError             the server refused the request as it is
+│   │   └── ImagesRefusedError      because of the images in it
 │   ├── ContextOverflowError        longer than the model's window; .prompt_tokens .window
 │   ├── RateLimitedError            .retry_after seconds
 │   └── ProviderUnavailableError    no connection, cut off, 5xx, no model in the box
@@ -86,6 +87,10 @@ class ModelNotFoundError(ProviderError):
 
 
 class BadRequestError(ProviderError):
+    pass
+
+
+class ImagesRefusedError(BadRequestError):
     pass
 
 

@@ -14,8 +14,10 @@ from scratchy.core.events import (
     ContextTrimmed,
     Event,
     MessageAdded,
+    Notice,
     StepStarted,
     TextDelta,
+    ThinkingDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
@@ -39,6 +41,8 @@ from scratchy.core.session import AgentSession, missing_results, result
 
 Affordable = Callable[[Sequence[Message], Sequence[ToolSpec]], bool]
 CUT_SHORT = "not run: the answer was cut by the token limit before the call was complete; ask again in smaller pieces"
+
+ONLY_THOUGHT = "The model thought and ended without an answer. Ask again, or tell it to answer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +126,23 @@ class _Turn:
         specs = self._specs()
         while True:
             text: list[str] = []
+            thought = False
             started = self._clock.monotonic()
             try:
                 async with aclosing(self._request(specs)) as events:
                     async for event in events:
                         if isinstance(event, Reply):
                             yield self._finish_answer(event.message, started)
+                            if thought and not (text or calls_of(event.message)):
+                                yield Notice(ONLY_THOUGHT)
                             return
                         if isinstance(event, TextDelta):
                             text.append(event.text)
+                        thought = thought or isinstance(event, ThinkingDelta)
                         yield event
                 raise ProviderError(f"{self._provider.name} ended its answer without finishing it")
             except ContextOverflowError as overflow:
-                dropped, start = (0, 0) if text else self._context.trim(overflow)
+                dropped, start = (0, 0) if text or thought else self._context.trim(overflow)
                 if not dropped:
                     raise
                 self._session.context_start = start

@@ -46,6 +46,12 @@ class Provider(Protocol):
         """Context length in tokens, where known."""
         ...
 
+    @property
+    def sees(self) -> bool | None:
+        """Whether the model takes images; None where nobody says: then they are sent. Once its server refused them
+        (ImagesRefusedError): False."""
+        ...
+
     async def prepare(self) -> None:
         """Make ready: find a model when none is named, start a server. Twice is once; `stream` does it by itself."""
         ...

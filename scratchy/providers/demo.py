@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Sequence
 
-from scratchy.core.events import TextDelta
+from scratchy.core.events import ProviderEvent, TextDelta
 from scratchy.core.messages import Message, ToolCall, ToolSpec, text_of
 from scratchy.core.ports import Reply
 from scratchy.providers.models import ModelInfo
@@ -48,6 +48,7 @@ class DemoProvider:
     model = "demo"
     supports_tools = True
     window: int | None = None
+    sees: bool | None = False
 
     async def models(self) -> list[ModelInfo]:
         return [ModelInfo(self.model, self.supports_tools, self.window)]
@@ -60,7 +61,7 @@ class DemoProvider:
 
     async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncGenerator[TextDelta | Reply, None]:
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]:
         offered = {str(tool["function"].get("name")) for tool in tools}
         answer, call = _answer(messages, offered)
         answer = f"{NOTE}\n\n{answer}"

@@ -16,6 +16,7 @@ from scratchy.core.errors import (
     AuthenticationError,
     BadRequestError,
     ContextOverflowError,
+    ImagesRefusedError,
     ModelNotFoundError,
     ProviderError,
     ProviderUnavailableError,
@@ -39,6 +40,13 @@ _OVERFLOW_WINDOW = re.compile(
 )
 _OVERFLOW_PROMPT = re.compile(
     r"(?:resulted in|requested|input_ids is|contains|too long:|prompt of|has)\s+(?:about )?(\d+)", re.IGNORECASE
+)
+# Seen on llama-server, OpenAI, vLLM, OpenRouter, Ollama, LM Studio, DeepSeek and Groq, in this order.
+_IMAGE_WORDS = re.compile(
+    r"image input is not supported|image_url is only supported|at most 0 image|not a multimodal model"
+    r"|support(s|ed)? (for )?image|missing data required for image|not support (images|vision)"
+    r"|unknown variant `image_url`|content must be a string",
+    re.IGNORECASE,
 )
 _STATUS_OF_WORD = (
     ("rate_limit", 429),
@@ -128,6 +136,8 @@ def _error(server: Server, status: int, complaint: Complaint, model: str, wait: 
     told = f"{server.host} answered {status}" + (f": {said}" if said else "")
     if status in (400, 413, 422, 500) and _overflows(complaint):
         return _overflow(server, complaint, said)
+    if status in (400, 404, 415, 422, 500, 501) and about_images(complaint.message):
+        return ImagesRefusedError(told)
     by_status: dict[int, Callable[[], ProviderError]] = {
         401: lambda: AuthenticationError(_key_text(server, told)),
         403: lambda: AuthenticationError(_key_text(server, told)),
@@ -153,6 +163,11 @@ def _rate_limited(told: str, complaint: Complaint, wait: float | None) -> RateLi
     if "insufficient_quota" in complaint.kind:
         error.retryable = False  # no waiting helps: the account is empty
     return error
+
+
+def about_images(words: str) -> bool:
+    """Whether a refusal is one of images."""
+    return _IMAGE_WORDS.search(words) is not None
 
 
 def _overflows(complaint: Complaint) -> bool:

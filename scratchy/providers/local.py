@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from scratchy import system
 from scratchy.core.errors import ModelNotFoundError, ProviderUnavailableError
-from scratchy.core.events import RetryScheduled, TextDelta
+from scratchy.core.events import ProviderEvent
 from scratchy.core.messages import Message, ToolSpec
 from scratchy.core.ports import Reply
 from scratchy.providers.models import ModelInfo
@@ -77,6 +77,11 @@ class LocalProvider:
         """Known once the server runs."""
         return self._client.window if self._client is not None else None
 
+    @property
+    def sees(self) -> bool | None:
+        """As `window`."""
+        return self._client.sees if self._client is not None else None
+
     async def models(self) -> list[ModelInfo]:
         await self.prepare()
         return [ModelInfo(self.model, self.supports_tools, self.window)]
@@ -118,7 +123,7 @@ class LocalProvider:
 
     async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncGenerator[TextDelta | RetryScheduled | Reply, None]:
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]:
         client = await self._ready()
         try:
             async with aclosing(client.stream(messages, tools)) as events:

@@ -12,16 +12,19 @@ from scratchy import http
 from scratchy.core.errors import (
     BadRequestError,
     ConfigError,
+    ImagesRefusedError,
     ModelNotFoundError,
     ProviderError,
     ProviderUnavailableError,
 )
-from scratchy.core.events import RetryScheduled, TextDelta
+from scratchy.core.events import ProviderEvent, ThinkingDelta
+from scratchy.core.images import images_of, url_of
 from scratchy.core.messages import Message, ToolCall, ToolSpec, Usage, calls_of, text_of
 from scratchy.core.ports import Reply
 from scratchy.providers.failures import refused_in_stream
 from scratchy.providers.models import ModelInfo
 from scratchy.providers.shapes import arguments_object, arguments_text, items, parse, record, text, whole
+from scratchy.providers.thinking import Thoughts
 from scratchy.providers.transport import TRIES, Answer, Connection, answers, unreadable, with_retries
 from scratchy.providers.wire import Lines
 
@@ -96,6 +99,7 @@ class OllamaProvider:
         self._model = model or ""
         self._tools = True
         self._window: int | None = None
+        self._sees: bool | None = None
         self._tries = tries
         self._prepared = False
 
@@ -111,6 +115,10 @@ class OllamaProvider:
     @property
     def window(self) -> int | None:
         return self._window
+
+    @property
+    def sees(self) -> bool | None:
+        return self._sees
 
     async def names(self) -> list[str]:
         """The names of the models that are there. Raises: ProviderError."""
@@ -130,6 +138,7 @@ class OllamaProvider:
         self._model = info.name
         self._tools = info.tools is not False
         self._window = info.window
+        self._sees = info.sees
         self._prepared = True
 
     async def _choose(self) -> ModelInfo:
@@ -151,45 +160,54 @@ class OllamaProvider:
         except (ModelNotFoundError, BadRequestError):
             return ModelInfo(name)
         capabilities: Any = shown.get("capabilities")
-        tools = "tools" in items(capabilities) if isinstance(capabilities, list) else None
+        told = isinstance(capabilities, list)
+        tools, sees = (name in items(capabilities) if told else None for name in ("tools", "vision"))
         lengths = [
             whole(value) for key, value in record(shown.get("model_info")).items() if key.endswith("context_length")
         ]
-        return ModelInfo(name, tools, next((length for length in lengths if length), None))
+        return ModelInfo(name, tools, next((length for length in lengths if length), None), sees)
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncGenerator[TextDelta | RetryScheduled | Reply, None]:
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]:
         return with_retries(lambda: self._attempt(messages, tools), tries=self._tries)
 
     async def _attempt(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncGenerator[TextDelta | Reply, None]:
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]:
         await self.prepare()
         body = request_body(self._model, messages, tools if self._tools else ())
         async with self._http.request("POST", "/api/chat", body) as answer:
-            await answer.check(self._model)
-            async with aclosing(self._read(answer)) as events:
-                async for event in events:
-                    yield event
+            try:
+                await answer.check(self._model)
+                async with aclosing(self._read(answer)) as events:
+                    async for event in events:
+                        yield event
+            except ImagesRefusedError:
+                self._sees = False
+                raise
 
-    async def _read(self, answer: Answer) -> AsyncGenerator[TextDelta | Reply, None]:
-        said: list[str] = []
+    async def _read(self, answer: Answer) -> AsyncGenerator[ProviderEvent | Reply, None]:
+        thoughts = Thoughts()
         calls: list[ToolCall] = []
         last: dict[str, Any] = {}
         async with aclosing(self._parts(answer)) as parts:
             async for part in parts:
                 message = record(part.get("message"))
+                if thought := text(message.get("thinking")):
+                    yield ThinkingDelta(thought)
                 if added := text_of(message):
-                    said.append(added)
-                    yield TextDelta(added)
+                    for delta in thoughts.add(added):
+                        yield delta
                 calls += [_call(record(call)) for call in items(message.get("tool_calls"))]
                 if part.get("done") is True:
                     last = part
                     answer.idle = min(answer.idle, _AFTER_DONE_SECONDS)
         if not last:
             raise ProviderUnavailableError(f"{self._http.server.host} ended the answer before it was finished.")
-        yield Reply(_message(self._model, "".join(said), calls, last))
+        for delta in thoughts.end():
+            yield delta
+        yield Reply(_message(self._model, thoughts.said, calls, last))
 
     async def _parts(self, answer: Answer) -> AsyncGenerator[dict[str, Any], None]:
         """The lines up to the end, so that the connection can be used again; what breaks after `done` does no harm."""
@@ -265,7 +283,9 @@ def request_body(model: str, messages: Sequence[Message], tools: Sequence[ToolSp
 def _outgoing(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
     """A message with the keys that Ollama knows: results are matched by the tool's name, arguments are objects."""
     role = message["role"] if message["role"] in _ROLES else "system" if message["role"] == "developer" else "user"
-    out: dict[str, Any] = {"role": role, "content": text_of(message)}
+    out: dict[str, Any] = {"role": role, "content": _text(message)}
+    if images := [data for image in images_of(message) if (data := _base64(url_of(image)))]:
+        out["images"] = images
     if role == "tool" and (name := names.get(str(message.get("tool_call_id"))) or text(message.get("name"))):
         out["tool_name"] = name
     if role == "assistant" and (calls := calls_of(message)):
@@ -279,3 +299,18 @@ def _outgoing(message: Message, names: Mapping[str, str]) -> dict[str, Any]:
             for call in calls
         ]
     return out
+
+
+def _text(message: Message) -> str:
+    """A text of several parts as one; an image that lies elsewhere is named, since Ollama fetches none."""
+    if not isinstance(message.get("content"), list):
+        return text_of(message)
+    away = [url for image in images_of(message) if not _base64(url := url_of(image))]
+    texts = [text_of({"content": [part]}) for part in items(message.get("content"))]
+    return "\n\n".join([*filter(None, texts), *(f"[image at {url[:200]}]" for url in away)])
+
+
+def _base64(url: str) -> str:
+    """The bytes of a data URL, as it holds them; empty for any other."""
+    kind, comma, data = url.partition(",")
+    return data if comma and kind.startswith("data:image/") and kind.endswith(";base64") else ""

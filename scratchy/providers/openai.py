@@ -9,13 +9,20 @@ from contextlib import aclosing
 from typing import Any
 
 from scratchy import http
-from scratchy.core.errors import ConfigError, ModelNotFoundError, ProviderError, ProviderUnavailableError
-from scratchy.core.events import RetryScheduled, TextDelta
+from scratchy.core.errors import (
+    ConfigError,
+    ImagesRefusedError,
+    ModelNotFoundError,
+    ProviderError,
+    ProviderUnavailableError,
+)
+from scratchy.core.events import ProviderEvent, TextDelta, ThinkingDelta
 from scratchy.core.messages import Function, Message, ToolCall, ToolSpec, Usage, calls_of, text_of
 from scratchy.core.ports import Reply
 from scratchy.providers.failures import refused_in_stream
-from scratchy.providers.models import OPENAI_DEFAULT, ModelInfo, openai_window
+from scratchy.providers.models import OPENAI_DEFAULT, ModelInfo, openai_sees, openai_window
 from scratchy.providers.shapes import arguments_object, arguments_text, items, parse, record, text, whole
+from scratchy.providers.thinking import Thoughts, thinking_in
 from scratchy.providers.transport import TRIES, Answer, Connection, unreadable, with_retries
 from scratchy.providers.wire import ServerSentEvents
 
@@ -24,6 +31,7 @@ _AFTER_FINISH_SECONDS = 5.0  # what may still come is usage and [DONE]; some ser
 _AFTER_DONE_SECONDS = 0.25  # read to the end, so that the connection can be used again
 _STRAY_EVENTS = 3
 _ROLES = ("system", "developer", "user", "assistant", "tool")
+_PARTS = ("text", "image_url")
 
 
 class OpenAIProvider:
@@ -51,6 +59,7 @@ class OpenAIProvider:
         self._model = model or (OPENAI_DEFAULT if self._vendor else "")
         self._tools = supports_tools
         self._window = openai_window(self._model) if self._vendor else None
+        self._sees = openai_sees(self._model) if self._vendor else None
         self._tries = tries
         self._asks_usage = True
         self._prepared = self._vendor
@@ -75,6 +84,10 @@ class OpenAIProvider:
     @property
     def window(self) -> int | None:
         return self._window
+
+    @property
+    def sees(self) -> bool | None:
+        return self._sees
 
     async def models(self) -> list[ModelInfo]:
         """What the server lists, in its order. Raises: ProviderError."""
@@ -107,24 +120,28 @@ class OpenAIProvider:
         for entry in entries:
             only = entry.get("owned_by") == "llamacpp" and len(entries) == 1  # serves it under any name
             if only or entry.get("id") == self._model:
-                self._window = _model_info(entry).window or self._window
+                info = _model_info(entry)
+                self._window = info.window or self._window
+                self._sees = self._sees if info.sees is None else info.sees
                 if only:
                     await self._read_props()
 
     async def _read_props(self) -> None:
-        """llama-server's own word on the context of one slot, which is shorter than the model's."""
+        """llama-server's own word on the context of one slot, which is shorter than the model's, and on images."""
         props = record(await self._http.json("GET", self._http.base_url.removesuffix("/v1") + "/props"))
         settings = record(props.get("default_generation_settings"))
         self._window = whole(settings.get("n_ctx")) or self._window
+        vision: Any = record(props.get("modalities")).get("vision")
+        self._sees = vision if isinstance(vision, bool) else self._sees
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncGenerator[TextDelta | RetryScheduled | Reply, None]:
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]:
         return with_retries(lambda: self._attempt(messages, tools), tries=self._tries)
 
     async def _attempt(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncGenerator[TextDelta | Reply, None]:
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]:
         if not self._model:
             await self._look()
         offered = tools if self._tools else ()
@@ -134,19 +151,23 @@ class OpenAIProvider:
                 if usage and await _refuses_usage(answer):
                     self._asks_usage = False
                     continue
-                await answer.check(self._model)
-                async with aclosing(self._read(answer)) as events:
-                    async for event in events:
-                        yield event
+                try:
+                    await answer.check(self._model)
+                    async with aclosing(self._read(answer)) as events:
+                        async for event in events:
+                            yield event
+                except ImagesRefusedError:
+                    self._sees = False
+                    raise
                 return
 
-    async def _read(self, answer: Answer) -> AsyncGenerator[TextDelta | Reply, None]:
+    async def _read(self, answer: Answer) -> AsyncGenerator[ProviderEvent | Reply, None]:
         reply = _Reply()
         try:
             async with aclosing(self._events(answer)) as events:
                 async for event in events:
-                    if delta := reply.add(event):
-                        yield TextDelta(delta)
+                    for delta in reply.add(event):
+                        yield delta
                     if reply.finish:
                         answer.idle = min(answer.idle, _AFTER_FINISH_SECONDS)
         except ProviderUnavailableError:
@@ -154,6 +175,8 @@ class OpenAIProvider:
                 raise
         if not reply.finish:
             raise ProviderUnavailableError(f"{self._http.server.host} ended the answer before it was finished.")
+        for delta in reply.thoughts.end():
+            yield delta
         yield Reply(reply.message(self._model))
 
     async def _events(self, answer: Answer) -> AsyncGenerator[dict[str, Any], None]:
@@ -191,24 +214,25 @@ class _Reply:
 
     def __init__(self) -> None:
         self.finish = ""
-        self._text: list[str] = []
+        self.thoughts = Thoughts()
         self._calls: list[_Call] = []
         self._at: dict[int, _Call] = {}
         self._usage: Usage = {}
 
-    def add(self, event: Mapping[str, Any]) -> str:
-        """Take one chunk; what it adds to the text."""
+    def add(self, event: Mapping[str, Any]) -> list[TextDelta | ThinkingDelta]:
+        """Take one chunk; what it adds to the thinking and the text."""
         if usage := record(event.get("usage")):
             self._usage = usage_of(usage)
-        added = ""
+        added: list[TextDelta | ThinkingDelta] = []
         for choice in map(record, items(event.get("choices"))[:1]):
             delta = record(choice.get("delta")) or record(choice.get("message"))
-            added += text_of(delta)
+            if thought := thinking_in(delta):
+                added.append(ThinkingDelta(thought))
+            if said := text_of(delta):
+                added += self.thoughts.add(said)
             for position, fragment in enumerate(map(record, items(delta.get("tool_calls")))):
                 self._add_fragment(position, fragment)
             self.finish = self.finish or text(choice.get("finish_reason"))
-        if added:
-            self._text.append(added)
         return added
 
     def _add_fragment(self, position: int, fragment: Mapping[str, Any]) -> None:
@@ -226,7 +250,7 @@ class _Reply:
         call.arguments.append(arguments_text(function.get("arguments")))
 
     def message(self, model: str) -> Message:
-        message: Message = {"role": "assistant", "content": "".join(self._text)}
+        message: Message = {"role": "assistant", "content": self.thoughts.said}
         if self._calls:
             message["tool_calls"] = [call.finished() for call in self._calls]
         if self.finish == "length":
@@ -256,6 +280,10 @@ def usage_of(usage: Mapping[str, Any]) -> Usage:
     for key in ("prompt_tokens", "completion_tokens", "total_tokens"):
         if (count := whole(usage.get(key))) is not None:
             counted[key] = count
+    if (cached := whole(record(usage.get("prompt_tokens_details")).get("cached_tokens"))) is not None:
+        counted["cached_tokens"] = cached
+    if (thought := whole(record(usage.get("completion_tokens_details")).get("reasoning_tokens"))) is not None:
+        counted["reasoning_tokens"] = thought
     return counted
 
 
@@ -286,9 +314,9 @@ def _outgoing(message: Message) -> dict[str, Any]:
 
 
 def _content(message: Message) -> str | list[dict[str, Any]]:
-    """Text and picture parts as they are; anything else as text."""
+    """Text and picture parts, with the keys that the API knows; anything else as text."""
     parts = [record(part) for part in items(message.get("content"))]
-    known = [part for part in parts if part.get("type") in ("text", "image_url")]
+    known = [{"type": kind, kind: part.get(kind)} for part in parts if (kind := part.get("type")) in _PARTS]
     return known if known and len(known) == len(parts) else text_of(message)
 
 
@@ -321,7 +349,9 @@ def _model_info(entry: Mapping[str, Any]) -> ModelInfo:
     window = next((count for count in map(whole, told) if count), None)
     parameters = entry.get("supported_parameters")
     tools = "tools" in items(parameters) if isinstance(parameters, list) else None
-    return ModelInfo(text(entry.get("id")), tools, window)
+    modalities = record(entry.get("architecture")).get("input_modalities")
+    sees = "image" in items(modalities) if isinstance(modalities, list) else None
+    return ModelInfo(text(entry.get("id")), tools, window, sees)
 
 
 def _checked_key(key: str | None, variable: str) -> str:

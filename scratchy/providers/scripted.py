@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from scratchy.core.errors import ConfigError, ProviderError
-from scratchy.core.events import TextDelta
+from scratchy.core.events import ProviderEvent, TextDelta, ThinkingDelta
 from scratchy.core.messages import Message, ToolSpec, calls_of, text_of
 from scratchy.core.ports import Reply
 from scratchy.providers.models import ModelInfo
@@ -35,8 +35,9 @@ class ScriptedProvider:
     """Gives `replies` one after the other, a text in small deltas.
 
     A reply is a text, a message dict, an exception to raise, or a function of (messages, tools) that returns one of
-    these. `requests` holds copies of what was asked. When the replies are used up: ProviderError. `delay`: seconds
-    before each delta. `window` in tokens.
+    these; what a message has under `reasoning` is thought before it is said. `requests` holds copies of what was asked.
+    When the replies are used up: ProviderError. `delay`: seconds before each delta. `window` in tokens. `sees`: whether
+    it takes images, as providers tell it.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class ScriptedProvider:
         model: str = "scripted",
         supports_tools: bool = True,
         window: int | None = None,
+        sees: bool | None = True,
         delay: float = 0.0,
     ) -> None:
         self.name = "scripted"
         self.model = model
         self.supports_tools = supports_tools
         self.window = window
+        self.sees = sees
         self.requests: list[Request] = []
         self._replies = list(replies)
         self._delay = delay
@@ -87,7 +90,7 @@ class ScriptedProvider:
 
     async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncGenerator[TextDelta | Reply, None]:
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]:
         asked = Request(messages=copy.deepcopy(list(messages)), tools=copy.deepcopy(list(tools)))
         self.requests.append(asked)
         if len(self.requests) > len(self._replies):
@@ -100,10 +103,11 @@ class ScriptedProvider:
         if not isinstance(scripted, str | Mapping):
             raise cast("type[BaseException]", scripted)
         message = _message(scripted, self.model)
-        for delta in _DELTA.findall(text_of(message)):
-            if delta:
+        thought = str(cast("dict[str, Any]", message).pop("reasoning", ""))
+        for kind, text in ((ThinkingDelta, thought), (TextDelta, text_of(message))):
+            for delta in filter(None, _DELTA.findall(text)):
                 await asyncio.sleep(self._delay)
-                yield TextDelta(delta)
+                yield kind(delta)
         yield Reply(message)
 
 

@@ -22,7 +22,7 @@ from scratchy.core.errors import (
     ProviderUnavailableError,
     RateLimitedError,
 )
-from scratchy.core.events import RetryScheduled, TextDelta
+from scratchy.core.events import ProviderEvent, RetryScheduled
 from scratchy.core.ports import Reply
 from scratchy.providers.failures import Server, refused, span
 from scratchy.providers.shapes import encode, parse
@@ -37,7 +37,7 @@ _DROP = 0.001  # a read that waited so long found nothing ready
 _ERROR_BODY_LIMIT = 64 * 2**10
 _ERROR_BODY_SECONDS = 10.0
 
-Attempt = Callable[[], AsyncGenerator[TextDelta | Reply, None]]
+Attempt = Callable[[], AsyncGenerator[ProviderEvent | Reply, None]]
 
 
 class Answer:
@@ -228,9 +228,7 @@ async def answers(base_url: str, seconds: float) -> bool:
     return True
 
 
-async def with_retries(
-    attempt: Attempt, *, tries: int = TRIES
-) -> AsyncGenerator[TextDelta | RetryScheduled | Reply, None]:
+async def with_retries(attempt: Attempt, *, tries: int = TRIES) -> AsyncGenerator[ProviderEvent | Reply, None]:
     """Run `attempt` until it comes to its Reply: again only before its first delta, and only where that may help.
 
     A Retry-After is honoured; one that is longer than we would wait is an error that tells it.

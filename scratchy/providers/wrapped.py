@@ -4,11 +4,17 @@ import copy
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
-from scratchy.core.errors import ProviderError
-from scratchy.core.events import TextDelta
+from scratchy.core.errors import ImagesRefusedError, ProviderError
+from scratchy.core.events import ProviderEvent, ThinkingDelta
+from scratchy.core.images import images_of
 from scratchy.core.messages import Message, ToolCall, ToolSpec, text_of
 from scratchy.core.ports import Reply
+from scratchy.providers.failures import about_images
 from scratchy.providers.shapes import arguments_text, record, text
+from scratchy.providers.thinking import Thoughts
+
+_NO_TEXT = (TypeError, AttributeError, KeyError)  # what comes of taking a list of parts for a text
+_THINKING = ("reasoning_content", "reasoning")
 
 
 class Chats(Protocol):
@@ -19,7 +25,7 @@ class Chats(Protocol):
 
 
 class WrappedProvider:
-    """`name`, `model`, `supports_tools` and `window` are taken from the object where it has them."""
+    """`name`, `model`, `supports_tools`, `window` and `sees` are taken from the object where it has them."""
 
     def __init__(self, wrapped: Chats) -> None:
         self.wrapped = wrapped
@@ -28,6 +34,8 @@ class WrappedProvider:
         self.supports_tools = getattr(wrapped, "supports_tools", True) is not False
         window: Any = getattr(wrapped, "window", None)
         self.window: int | None = window if isinstance(window, int) else None
+        sees: Any = getattr(wrapped, "sees", None)
+        self.sees: bool | None = sees if isinstance(sees, bool) else None
 
     async def prepare(self) -> None:
         pass
@@ -37,19 +45,27 @@ class WrappedProvider:
 
     async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]
-    ) -> AsyncGenerator[TextDelta | Reply, None]:
+    ) -> AsyncGenerator[ProviderEvent | Reply, None]:
         try:
             answer = await self.wrapped.chat(copy.deepcopy(list(messages)), copy.deepcopy(list(tools)) or None)
         except ProviderError:
             raise
         except Exception as error:
-            raise ProviderError(f"The provider object {self.name} failed: {error or type(error).__name__}.") from error
-        message = self._message(answer)
-        if said := text_of(message):
-            yield TextDelta(said)
-        yield Reply(message)
+            failed = f"The provider object {self.name} failed: {error or type(error).__name__}."
+            if any(map(images_of, messages)) and (isinstance(error, _NO_TEXT) or about_images(str(error))):
+                self.sees = False
+                raise ImagesRefusedError(failed) from error
+            raise ProviderError(failed) from error
+        message, thought = self._message(answer)
+        if thought:
+            yield ThinkingDelta(thought)
+        thoughts = Thoughts()
+        for delta in (*thoughts.add(text_of(message)), *thoughts.end()):
+            yield delta
+        yield Reply({**message, "content": thoughts.said})
 
-    def _message(self, answer: Any) -> Message:
+    def _message(self, answer: Any) -> tuple[Message, str]:
+        """And what was thought before it."""
         if isinstance(answer, str):
             answer = {"content": answer}
         choices = list(_field(answer, "choices") or ())
@@ -65,7 +81,8 @@ class WrappedProvider:
         if calls:
             message["tool_calls"] = [_call(call) for call in list(calls)]
         message["stop_reason"] = "length" if finish == "length" else "tool_calls" if calls else "stop"
-        return message
+        thought = next((said for key in _THINKING if (said := text(_field(found, key)))), "")
+        return message, thought
 
 
 def _field(value: Any, name: str) -> Any:

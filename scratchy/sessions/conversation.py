@@ -15,13 +15,15 @@ from typing import Any
 from scratchy.core.context import context_of
 from scratchy.core.errors import ProviderError, SessionError
 from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
+from scratchy.core.images import line_of, said
 from scratchy.core.loop import NewId, TurnSettings, run_turn
-from scratchy.core.messages import Attachment, Message, ToolSpec, Usage, calls_of, text_of
+from scratchy.core.messages import Attachment, Message, ToolSpec, Usage, calls_of
 from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
 from scratchy.core.session import AgentSession, missing_results, system_part
 from scratchy.sessions.drafts import Drafts
 from scratchy.sessions.part import SLICE, Part
 from scratchy.sessions.saving import Saving
+from scratchy.sessions.seeing import Blob, Sight
 from scratchy.sessions.times import utc_stamp
 from scratchy.sessions.worker import Worker
 
@@ -46,6 +48,10 @@ class Attached:
     notices: Sequence[str] = ()
 
 
+def no_blob(blob_id: str) -> bytes:
+    raise LookupError(blob_id)
+
+
 async def nothing_attached(line: str) -> Attached:
     return Attached()
 
@@ -58,7 +64,8 @@ class Engine:
     `facts` is header metadata to keep with the session (provider, model, folder …), asked for after the provider;
     `context` what rides with a user's message (date, folder), stored with it when it is news. `title_of` makes a title
     of a new session's first line; `answered` is called when a turn has come to its end and is stored. `attach` finds
-    what a user's line mentions; `affordable` tells whether one more request fits into the budget.
+    what a user's line mentions; `blob` gives the bytes of an image by its id; `affordable` tells whether one more
+    request fits into the budget, `spent` is told each answer.
     """
 
     provider: Callable[[], Awaitable[Provider]]
@@ -70,6 +77,7 @@ class Engine:
     title_of: Callable[[str], str] | None = None
     answered: Callable[[], None] = lambda: None
     attach: Callable[[str], Awaitable[Attached]] = nothing_attached
+    blob: Blob = no_blob
     affordable: Callable[[Sequence[Message], Sequence[ToolSpec]], bool] = lambda messages, tools: True
 
 
@@ -98,6 +106,7 @@ class Conversation:
         self._part = Part(store, session, self._worker, first)
         self._saving = Saving(store, session, self._part, self._worker, writer, stored)
         self.drafts = Drafts(store, session, self._worker, lambda: self._saving.writer, lambda: self.count)
+        self._sight = Sight(engine.blob)
         self._clock = SystemClock()
         self._new_id = NewId(f"call_{os.getpid()}_{time.time_ns()}_")
 
@@ -164,7 +173,9 @@ class Conversation:
             engine = self.engine
             settings = TurnSettings(self._clock, self._new_id, self.approve, engine.max_steps, engine.affordable)
             context = context_of(self.session, self._part.head or self.engine.system_prompt)
-            turn = run_turn(self.session, provider, self.engine.tools, context, settings)
+            if told := self._sight.untold(provider, context.request()):
+                yield Notice(told)
+            turn = run_turn(self.session, self._sight.through(provider), self.engine.tools, context, settings)
             async with aclosing(turn) as events:
                 async for event in events:
                     yield event
@@ -285,10 +296,12 @@ class Conversation:
     async def _accept(self, line: str) -> list[Event]:
         """Put the user's line on disk. A line that the last, failed turn left unanswered is not doubled."""
         last = self.session.messages[-1] if self.session.messages else None
-        if last is not None and last.get("role") == "user" and text_of(last) == line:
+        if last is not None and last.get("role") == "user" and line_of(last) == line:
             return await self._store_line(line, None)
-        attached = await self.engine.attach(line)
-        content = [{"type": "text", "text": line}, *attached.parts] if attached.parts else line
+        text, pasted = said(line)
+        attached = await self.engine.attach(text)
+        parts = [*pasted, *attached.parts]
+        content = [{"type": "text", "text": text}, *parts] if parts else text
         message: Message = {"role": "user", "content": content, "ts": utc_stamp(self._clock.now())}
         context = self.engine.context()
         if context and context != self._last_context():
@@ -308,7 +321,7 @@ class Conversation:
         try:
             if not self._saving.any_stored:  # folder and machine belong to it even if no model ever answers
                 if self.session.title is None and self.engine.title_of is not None:
-                    self.session.title = self.worded = self.engine.title_of(line)
+                    self.session.title = self.worded = self.engine.title_of(said(line)[0])
                 await self._saving.keep_facts(self.engine.facts(), self.session.title)
             notices = await self._saving.store_all()
         except BaseException as error:

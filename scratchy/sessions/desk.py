@@ -312,6 +312,7 @@ class Desk:
             context=lambda: compose.message_context(folder, self.mode),
             title_of=None if self.config.titles == "off" else words_title,
             answered=self._entitle,
+            blob=self.scratchpad.content,
         )
         stored = len(session.messages) if opened.resumed else 0
         conversation = Conversation(

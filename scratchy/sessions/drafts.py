@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from scratchy.core.errors import SessionError
-from scratchy.core.messages import text_of
+from scratchy.core.images import line_of
 from scratchy.core.session import AgentSession
 from scratchy.sessions.worker import Worker
 
@@ -58,7 +58,7 @@ class Drafts:
         """What lies there and was not sent since. Raises: ValueError when it cannot be understood."""
         messages = self._session.messages
         numbered = enumerate(messages, self._count() - len(messages))
-        said = [(number, text_of(message)) for number, message in numbered if message.get("role") == "user"]
+        said = [(number, line_of(message)) for number, message in numbered if message.get("role") == "user"]
         self._kept = ""
         try:
             self._kept = await self._worker.run(lambda: self._store.draft(self._session.session_id))

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
 from scratchy.core.errors import ProviderError
-from scratchy.core.events import TextDelta
+from scratchy.core.events import TextDelta, ThinkingDelta
 from scratchy.core.messages import Message, Usage, text_of
 from scratchy.core.ports import Provider, Reply
 from scratchy.core.stored import tags_in
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ASKED_MOST = 80  # a longer answer is no title
 _SECONDS = 15.0
 _ANSWER_MOST = 200  # characters: the request is closed then, since a model that rambles would not stop by itself
+_THOUGHT_MOST = 4_000  # characters, as above: thinking first is the model's habit, but a title is worth no more
 _GIVEN_USER, _GIVEN_ANSWER = 500, 250  # characters; with the question under 1,000 tokens in any script
 _NEVER_ASKED = frozenset(("local", "scripted", "demo"))
 _QUESTION = (
@@ -45,22 +46,26 @@ async def ask(provider: Provider, messages: list[Message]) -> Asked:
         for role in ("user", "assistant")
     )
     question = _QUESTION.format(said=said[:_GIVEN_USER], answered=answered[:_GIVEN_ANSWER])
-    text = ""
+    text, thought = "", 0
     async with asyncio.timeout(_SECONDS), aclosing(provider.stream([{"role": "user", "content": question}], ())) as got:
         async for item in got:
             if isinstance(item, Reply):
-                return Asked(_title(text_of(item.message)), item.message.get("usage") or _estimate(question, text))
-            if not isinstance(item, TextDelta):  # it would be tried again
+                used = item.message.get("usage") or _estimate(question, text, thought)
+                return Asked(_title(text_of(item.message)), used)
+            if isinstance(item, ThinkingDelta):
+                thought += len(item.text)
+            elif isinstance(item, TextDelta):
+                text += item.text
+            else:  # it would be tried again
                 raise ProviderError("The title request failed.")
-            text += item.text
-            if len(text) > _ANSWER_MOST:
+            if len(text) > _ANSWER_MOST or thought > _THOUGHT_MOST:
                 break
-    return Asked(None, _estimate(question, text))
+    return Asked(None, _estimate(question, text, thought))
 
 
-def _estimate(question: str, answer: str) -> Usage:
+def _estimate(question: str, answer: str, thought: int) -> Usage:
     """Where the stream was closed before the server told: four characters a token."""
-    return {"prompt_tokens": len(question) // 4, "completion_tokens": len(answer) // 4}
+    return {"prompt_tokens": len(question) // 4, "completion_tokens": (len(answer) + thought) // 4}
 
 
 def _title(answer: str) -> str | None:

@@ -29,6 +29,7 @@ from scratchy.core.events import (
     ToolStarted,
     TurnFinished,
 )
+from scratchy.core.images import line_of
 from scratchy.core.messages import text_of
 from scratchy.core.modes import ASK
 from scratchy.core.ports import Approval
@@ -131,6 +132,8 @@ class _Plain:
         self._quit = self._quit or outcome.quit
         if outcome.text:
             say(clean(outcome.text))
+        if outcome.edit is not None:
+            say("The editor puts its text into the drawn prompt; in plain mode type the message here.")
         if outcome.copy is not None:
             say(clean(outcome.copy))
         if outcome.switched:
@@ -191,7 +194,7 @@ async def _show_turn(desk: Desk, line: str) -> None:
 
 
 def _kept(desk: Desk, line: str) -> str:
-    kept = any(text_of(message) == line for message in desk.conversation.recent(2) if message.get("role") == "user")
+    kept = any(line_of(message) == line for message in desk.conversation.recent(2) if message.get("role") == "user")
     return " (your message is kept; send it again to retry)" if kept else " (the line was not sent)"
 
 
@@ -247,6 +250,8 @@ class TurnText:
                 self._line("The answer was cut: the model reached its limit of tokens.")
             case TurnFinished("steps"):
                 self._line("Stopped at the limit of steps. Say “go on” to continue.")
+            case TurnFinished("budget"):
+                self._line("Stopped: the next request would cost more than the budget allows. /cost tells what was spent.")
             case _:
                 pass
 

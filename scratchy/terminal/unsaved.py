@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scratchy.core.errors import SessionError, save_problem
-from scratchy.core.messages import text_of
+from scratchy.core.images import line_of
 from scratchy.core.text import reveal
 from scratchy.terminal.lines import unsaved_reason
 
@@ -47,7 +47,7 @@ def not_sent(failure: Exception) -> str:
 
 def is_kept(conversation: Conversation, line: str) -> bool:
     """Whether a line that got no answer is the session's last message: then it goes with the next."""
-    return any(message.get("role") == "user" and text_of(message) == line for message in conversation.recent(1))
+    return any(message.get("role") == "user" and line_of(message) == line for message in conversation.recent(1))
 
 
 def kept(failure: Exception) -> str:

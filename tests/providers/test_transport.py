@@ -97,7 +97,11 @@ def test_tries_are_bounded() -> None:
     assert asyncio.run(run()) == 5
 
 
-@pytest.mark.parametrize("wait", ["86400", format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)])
+@pytest.mark.parametrize(
+    "wait",
+    ["86400", format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)],
+    ids=["seconds", "date"],  # the same in every process that collects
+)
 def test_a_wait_of_hours_is_told_and_not_slept(wait: str) -> None:
     error = failed(RateLimitedError, whole(429, "", retry_after=wait))
     assert error.retry_after > 80_000
