@@ -138,6 +138,7 @@ BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help="
 System = Annotated[str | None, typer.Option("--system", metavar="TEXT|@FILE", help="The system message.")]
 Yolo = Annotated[bool, typer.Option("-y", "--yolo", help="Run tools unasked.")]
 Mode = Annotated[str | None, typer.Option(metavar="|".join(MODES), help="What runs unasked.")]
+Budget = Annotated[float | None, typer.Option("--max-budget-usd", metavar="N", help="What this run may cost.")]
 NoSession = Annotated[bool, typer.Option("--no-session", help="Keep nothing on disk.")]
 Cwd = Annotated[str | None, typer.Option("--cwd", metavar="DIR", help="Work in this folder.")]
 Plain = Annotated[bool, typer.Option("--plain", help="Linear output: no repainting, no colour.")]
@@ -157,6 +158,7 @@ def start(  # noqa: PLR0913 - one parameter a flag
     output_format: Format = None,
     input_format: InputFormat = "text",
     max_turns: MaxTurns = None,
+    max_budget_usd: Budget = None,
     provider: Provider = None,
     model: Model = None,
     base_url: BaseUrl = None,
@@ -183,7 +185,7 @@ def start(  # noqa: PLR0913 - one parameter a flag
         return DONE
     flags |= {"system": _text_or_file(system), "add_dirs": _added(add_dir)}
     _check_formats(prompt, output_format, input_format)
-    flags["max_steps"] = max_turns
+    flags |= {"max_steps": max_turns, "max_budget_usd": max_budget_usd}
     _change_folder(cwd, flags)
     config = load_config(flags)
     if verbose:
@@ -244,6 +246,10 @@ def _wanted(config: "Config", which: dict[str, Any], flags: dict[str, Any], once
     if which["fork"] and (which["resume"] is not None or which["proceed"]):
         raise ConfigError("--fork with an id says what to copy; --resume and --continue say it too. Give one of them.")
     check_providers(config)  # an unknown one is refused before anything starts
+    if config.max_budget_usd is not None:
+        from scratchy.compose.prices import check_budget
+
+        check_budget(config)
     if which["resume"] == "":
         from scratchy.shell.picking import pick
 

@@ -5,7 +5,7 @@ Not here: the commands themselves (a file a theme beside this one), how an outco
 
 import difflib
 
-from scratchy.commands import branches, doctor, moving, naming, search, sessions, talk
+from scratchy.commands import branches, cost, doctor, moving, naming, search, sessions, talk
 from scratchy.commands.advice import at_prompt
 from scratchy.commands.outcome import Entry, Outcome
 from scratchy.core.errors import ScratchyError
@@ -42,6 +42,7 @@ COMMANDS = (
     Entry("restore", sessions.restore, (), "[id]"),
     Entry("search", search.search, (), "TEXT", reads=True),
     Entry("history", talk.history, (), "[n] [before N]", reads=True),
+    Entry("cost", cost.cost, reads=True),
     Entry("model", talk.model, (), "[name]"),
     Entry("tools", talk.tools, reads=True),
     Entry("permissions", talk.permissions, reads=True),

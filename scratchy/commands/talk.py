@@ -37,6 +37,7 @@ async def status(desk: Desk, argument: str) -> Outcome:
         f"Saved: {'Yes' if conversation.saved and desk.keeps else 'No'}{unsaved}",
         f"Model: {provider.name} · {provider.model}" if provider else "Model: none chosen yet",
         f"Tokens: {_tokens(session.messages, session.metadata.get('title_usage'))}",
+        f"Cost: {desk.spending.all.cost} in this run; /cost tells more",
         *_described(desk),
         f"Folder: {desk.config.folder}",
         *([f"Added folders: {', '.join(map(str, desk.config.add_dirs))}"] if desk.config.add_dirs else []),

@@ -18,6 +18,7 @@ ScratchyError
 │   └── ProviderUnavailableError    no connection, cut off, 5xx, no model in the box
 ├── FormatError                     a file to import or export has no format that we know, or is damaged
 └── ConfigError                     a setting that means nothing; names its flag, variable or file
+    └── PriceUnknownError           there is a budget, and no price for the model
 
 A store that fails in another way raises OSError, as the system gave it.
 """
@@ -126,6 +127,10 @@ class FormatError(ScratchyError, ValueError):
 
 
 class ConfigError(ScratchyError):
+    pass
+
+
+class PriceUnknownError(ConfigError):
     pass
 
 

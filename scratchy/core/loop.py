@@ -48,13 +48,14 @@ ONLY_THOUGHT = "The model thought and ended without an answer. Ask again, or tel
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
     """`approve` None runs unasked what would ask. `new_id` makes ids for calls that came without one. `affordable` is
-    asked before each request: False ends the turn (`budget`)."""
+    asked before each request: False ends the turn (`budget`). `spent` is told each answer, also one that was cut off."""
 
     clock: Clock
     new_id: "NewId"
     approve: Approve | None = None
     max_steps: int = 20
     affordable: Affordable = lambda messages, tools: True
+    spent: Callable[[Message], None] = lambda answer: None
 
 
 class NewId:
@@ -235,6 +236,7 @@ class _Turn:
         message["ts"] = _stamp(self._clock)
         if started is not None:
             message["duration_ms"] = self._since(started)
+            self._settings.spent(message)
         self._session.messages.append(message)
         self._context.extend([message])
         return MessageAdded(message)

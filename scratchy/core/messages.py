@@ -8,6 +8,7 @@ from typing import Any, Literal, Required, TypedDict, cast
 
 Role = Literal["system", "user", "assistant", "tool"]
 StopReason = Literal["stop", "length", "tool_calls", "error", "aborted"]
+_MOST_TOKENS = 10**12  # of a request; more is no count
 
 
 class Function(TypedDict):
@@ -24,11 +25,14 @@ class ToolCall(TypedDict):
 
 
 class Usage(TypedDict, total=False):
-    """Tokens of one request, as the server counted them."""
+    """Tokens of one request, as the server counted them. `cached_tokens` are those of the prompt that the server still
+    had, `reasoning_tokens` those of the completion that were thought and not said."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
 
 
 class FileChange(TypedDict):
@@ -132,6 +136,14 @@ def _is_change(change: Any) -> bool:
         and all(isinstance(fields.get(key), str | None) for key in ("before", "after"))
         and (mode is None or (isinstance(mode, int) and 0 <= mode <= 0o7777))
     )
+
+
+def usage_of(message: Mapping[str, Any]) -> Usage:
+    """The message's well-formed counts; what is malformed (a file that somebody else wrote) is left out."""
+    told: Any = message.get("usage")
+    counts = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
+    good = {key: counts[key] for key in Usage.__annotations__ if type(counts.get(key)) is int}
+    return cast("Usage", {key: count for key, count in good.items() if 0 <= count < _MOST_TOKENS})
 
 
 def attached_of(message: Mapping[str, Any]) -> list[Attachment]:

@@ -79,6 +79,7 @@ class Engine:
     attach: Callable[[str], Awaitable[Attached]] = nothing_attached
     blob: Blob = no_blob
     affordable: Callable[[Sequence[Message], Sequence[ToolSpec]], bool] = lambda messages, tools: True
+    spent: Callable[[Message], None] = lambda answer: None
 
 
 class Conversation:
@@ -171,7 +172,8 @@ class Conversation:
             for event in await self._prepare(provider):
                 yield event
             engine = self.engine
-            settings = TurnSettings(self._clock, self._new_id, self.approve, engine.max_steps, engine.affordable)
+            affordable, spent = engine.affordable, engine.spent
+            settings = TurnSettings(self._clock, self._new_id, self.approve, engine.max_steps, affordable, spent)
             context = context_of(self.session, self._part.head or self.engine.system_prompt)
             if told := self._sight.untold(provider, context.request()):
                 yield Notice(told)

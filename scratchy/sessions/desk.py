@@ -10,6 +10,7 @@ from typing import Any
 
 from scratchy import compose
 from scratchy.compose import Choice, Config
+from scratchy.compose.prices import price_of
 from scratchy.core.errors import (
     ConfigError,
     ProviderError,
@@ -20,6 +21,7 @@ from scratchy.core.errors import (
 )
 from scratchy.core.messages import text_of
 from scratchy.core.ports import Approve, Editor, Provider
+from scratchy.core.prices import Price
 from scratchy.core.session import AgentSession, system_part
 from scratchy.core.stored import TrashEntry
 from scratchy.scratchpad import Scratchpad
@@ -32,6 +34,7 @@ from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import Opened, made_id, open_session
 from scratchy.sessions.project import is_away, is_same, project_in, working_folder
 from scratchy.sessions.searching import ProjectRecall, Searching
+from scratchy.sessions.spending import Spending
 from scratchy.sessions.titles import Titler
 from scratchy.sessions.wording import one_line, words_title
 from scratchy.sessions.worker import finished
@@ -64,6 +67,7 @@ class Desk:
         self.modes = compose.modes(config)
         self.mode = config.mode
         self.titler = Titler()
+        self.spending = Spending(config.max_budget_usd, self._price)
         self._projects: dict[Path, Look] = {}
         self.say = say
         self.scratchpad: Scratchpad = compose.open_scratchpad(manager.store)
@@ -312,6 +316,8 @@ class Desk:
             context=lambda: compose.message_context(folder, self.mode),
             title_of=None if self.config.titles == "off" else words_title,
             answered=self._entitle,
+            affordable=self.spending.affordable,
+            spent=self.spending.count,
             blob=self.scratchpad.content,
         )
         stored = len(session.messages) if opened.resumed else 0
@@ -340,6 +346,7 @@ class Desk:
         await self.titler.stop()
         looking = self.look_at_project()
         choice = await self._prepared()
+        self.spending.check(choice.provider.model)
         await looking.wait(_PROJECT_SECONDS)
         return choice.provider
 
@@ -350,9 +357,16 @@ class Desk:
             self._projects[folder] = Look(folder, self.conversation.session.metadata.get("project"))
         return self._projects[folder]
 
+    def _price(self) -> Price | None:
+        choice = self._answering.current
+        if choice is None:
+            return None
+        return price_of(self.config, choice.provider.name, choice.endpoint, choice.provider.model)
+
     def _entitle(self) -> None:
         """After a turn; the prompt does not wait for it."""
-        if self.config.titles == "model" and self.provider is not None:
+        wanted = self.config.titles == "model" and self.spending.affordable([], [])
+        if wanted and self.provider is not None:
             self.titler.begin(self.conversation, self.provider)
 
     def _facts(self) -> dict[str, Any]:

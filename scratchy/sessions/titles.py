@@ -109,6 +109,7 @@ class Titler:
 async def _entitle(conversation: "Conversation", provider: Provider) -> None:
     try:
         asked = await ask(provider, list(conversation.session.messages))
+        conversation.engine.spent({"role": "assistant", "model": provider.model, "usage": asked.usage})
         await conversation.entitle(asked.title, asked.usage)
     except Exception as error:  # the words stand; nothing beside the conversation may disturb it
         log.debug("no title for %s: %s", conversation.session_id, error)

@@ -20,7 +20,7 @@ Model     -m, --model NAME    or provider/NAME  --provider NAME   see models
 Tools     --approval-mode ask|accept-edits|plan|yolo              -y, --yolo
           --cwd DIR           work there        --add-dir DIR     read there
 One shot  -p, --print TEXT    or from stdin     --max-turns N     steps at most
-          --output-format text|json|stream-json
+          --output-format text|json|stream-json         --max-budget-usd N
           --input-format text|stream-json
 Other     --plain (no repainting)  --verbose (a log)  -V, --version  -h, --help
 

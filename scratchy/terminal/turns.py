@@ -40,6 +40,7 @@ _BACKLOG = 32 * 1024  # characters that may wait to be written; then the stream 
 _ENDS = {
     "length": "The answer was cut: the model reached its limit of tokens.",
     "steps": "Stopped at the limit of steps. Say “go on” to continue.",
+    "budget": "Stopped: the next request would cost more than the budget allows. /cost tells what was spent.",
 }
 
 
