@@ -22,7 +22,7 @@ async def ask(client: Client, session_id: str, shown_id: str, request: ApprovalR
         answer = await client.request_permission(
             session_id=session_id, tool_call=_shown(shown_id, request, folder), options=_options(request.scope)
         )
-    except (RequestError, ValueError, ConnectionError) as error:
+    except (RequestError, ValueError) as error:
         log.warning("the editor did not ask: %s", error)
         how = "Start with --yolo to run such calls unasked." if request.scope else "Such calls ask each time."
         return Approval(False, message=f"the editor cannot ask ({error}). {how}")

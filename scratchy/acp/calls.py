@@ -1,6 +1,6 @@
 """Tool calls as an editor shows them: kind, title, the files they touch, the text or the diff in them.
 
-Pure but for `whole_diff`, which reads the two contents. Not here: when they are told (updates.py, replay.py).
+Not here: when they are told (updates.py, replay.py).
 """
 
 import json
@@ -21,6 +21,8 @@ from acp.schema import (
 from scratchy.core.messages import FileChange, ToolCall
 
 Content = list[ContentToolCallContent | FileEditToolCallContent | TerminalToolCallContent]
+Texts = tuple[str | None, str]
+"""Of a file, before (None: there was none) and after."""
 
 _KINDS: Mapping[str, ToolKind] = {
     "read_file": "read",
@@ -116,19 +118,13 @@ def passage_diff(name: str, arguments: Mapping[str, Any] | None, folder: Path) -
     return [tool_diff_content(absolute(path, folder), new, old)]
 
 
-def whole_diff(changes: Sequence[FileChange], before: Callable[[str], bytes]) -> Content:
-    """What was changed, file by file, with the whole contents; empty where one of them is no text, too long, or not to
-    be had any more. `before` gives the bytes of an id. Reads files: for a thread."""
+def whole_diff(changes: Sequence[FileChange], texts: Callable[[FileChange], Texts | None]) -> Content:
+    """What was changed, file by file, with the whole contents that `texts` gives; empty where it cannot, or where they
+    are too long. Reads files: for a thread."""
     content: Content = []
     for change in changes:
-        if change["after"] is None:
+        found = texts(change)
+        if found is None or len(found[0] or "") + len(found[1]) > _LARGEST_DIFF:
             return []
-        try:
-            old = before(change["before"]).decode() if change["before"] is not None else None
-            new = Path(change["path"]).read_bytes().decode()
-        except (OSError, LookupError, UnicodeDecodeError):
-            return []
-        if len(old or "") + len(new) > _LARGEST_DIFF:
-            return []
-        content.append(tool_diff_content(change["path"], new, old))
+        content.append(tool_diff_content(change["path"], found[1], found[0]))
     return content

@@ -35,12 +35,13 @@ async def _serve(configure: Callable[[Path], Config], source: int, sink: int) ->
     _watch_signals(stopped)
     # Closing and resuming are stable in the protocol's schema; the SDK still counts them among the rest.
     serving = asyncio.ensure_future(run_agent(cast(Any, agent), wire, use_unstable_protocol=True))
+    ended = asyncio.ensure_future(wire.ended.wait())
     try:
-        await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
-        if not serving.done():
-            await agent.end_turns()
-            serving.cancel()
-        with suppress(asyncio.CancelledError, ConnectionError):
+        await asyncio.wait([serving, ended, stopped], return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        await agent.end_turns()
+        await wire.finish()
+        with suppress(ConnectionError):
             await serving
     finally:
         await agent.close()

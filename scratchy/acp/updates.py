@@ -20,6 +20,7 @@ from acp.schema import (
 )
 
 from scratchy.acp.calls import (
+    Texts,
     arguments_of,
     fenced,
     kind_of,
@@ -46,7 +47,7 @@ from scratchy.core.events import (
     ToolStarted,
     TurnFinished,
 )
-from scratchy.core.messages import Message, ToolCall, calls_of, files_of, text_of
+from scratchy.core.messages import FileChange, Message, ToolCall, calls_of, files_of, text_of
 from scratchy.core.text import clean
 
 Update = (
@@ -113,11 +114,11 @@ def announced(call: ToolCall, shown_id: str, folder: Path) -> ToolCallStart:
 
 
 class Telling:
-    """One turn in `folder`. `before` gives old contents of files by their id."""
+    """One turn in `folder`. `texts` gives a changed file before and after."""
 
-    def __init__(self, folder: Path, before: Callable[[str], bytes], ids: Ids) -> None:
+    def __init__(self, folder: Path, texts: Callable[[FileChange], Texts | None], ids: Ids) -> None:
         self._folder = folder
-        self._before = before
+        self._texts = texts
         self._ids = ids
         self._open: dict[str, _Running] = {}
         self._finished: ToolFinished | None = None
@@ -193,7 +194,9 @@ class Telling:
         shown_id = self.shown_id(event.call)
         self._open.pop(event.call["id"], None)
         files = files_of(message)
-        content = await asyncio.to_thread(whole_diff, files, self._before) if files and not event.is_error else []
+        content = await asyncio.to_thread(whole_diff, files, self._texts) if files and not event.is_error else []
+        if not content and not event.is_error:
+            content = passage_diff(event.name, arguments_of(event.call), self._folder)
         if not content:
             content = text_content(fenced(clean(event.display), "") if event.display else "")
         status = "failed" if event.is_error or not event.ran else "completed"

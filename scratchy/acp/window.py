@@ -25,6 +25,7 @@ from scratchy.core.events import ApprovalRequested, TurnFinished
 from scratchy.core.messages import text_of
 from scratchy.core.modes import MODES
 from scratchy.core.ports import Approval
+from scratchy.sessions.changed import changed_texts
 from scratchy.sessions.conversation import Attached
 from scratchy.sessions.desk import Desk
 from scratchy.sessions.manager import SessionManager
@@ -179,7 +180,7 @@ class Window:
     async def _turn(self, line: str) -> str:
         """How it ended; "error" when an answer could not be stored. Raises: RequestError."""
         desk, reason = self.desk, "error"
-        self._telling = telling = Telling(self.folder, desk.scratchpad.content, self._ids)
+        self._telling = telling = Telling(self.folder, lambda change: changed_texts(change, desk.scratchpad), self._ids)
         try:
             async with aclosing(desk.conversation.turn(line)) as events:
                 async for event in events:

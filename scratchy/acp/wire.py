@@ -10,20 +10,22 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, cast
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR = -32700, -32600, -32601, -32602, -32603
 LONGEST = 64 << 20  # bytes of a line: images come in lines
 _WAITING_IN, _WAITING_OUT = 100, 8 << 20  # lines that were read, bytes that were not written yet
-_LAST_SECONDS = 1.0  # for what is still to be written at the end
+_LAST_SECONDS = 2.0  # for what is still to be answered at the end, and then for what is still to be written
 _TOO_LONG = b"a line that is too long"
 
 log = logging.getLogger("scratchy.acp")
 
 
 class Wire:
-    """What the SDK calls a transport. Made inside the running loop."""
+    """What the SDK calls a transport. Made inside the running loop. `ended`: the editor sends no more, or reads no
+    more; `finish` is to be called then."""
 
     def __init__(self, source: int, sink: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -34,6 +36,11 @@ class Wire:
         self._room = asyncio.Event()
         self._room.set()
         self._broken = False
+        self.ended = asyncio.Event()
+        self._finished = asyncio.Event()
+        self._unanswered = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._written = threading.Event()
         threading.Thread(target=self._read, args=(source,), name="acp-in", daemon=True).start()
         threading.Thread(target=self._write, args=(sink,), name="acp-out", daemon=True).start()
@@ -42,6 +49,11 @@ class Wire:
         """In the order of the calls; waits while the editor reads slower than we write. Raises: ConnectionError."""
         if self._broken:
             raise ConnectionError("The editor does not read any more.")
+        if "method" not in message:
+            self._answered()
+        await self._put(message)
+
+    async def _put(self, message: dict[str, Any]) -> None:
         text = json.dumps(_told(message), separators=(",", ":"), ensure_ascii=False, default=str)
         data = text.encode("utf-8", "replace") + b"\n"  # half of a surrogate pair is no JSON to others
         self._waiting += len(data)
@@ -51,17 +63,27 @@ class Wire:
         await self._room.wait()
 
     async def receive(self) -> dict[str, Any] | None:
-        """The next message; None at the end of the input, or when nobody reads what we write."""
+        """The next message; None once all is over."""
         while (line := await self._lines.get()) is not None:
             self._free.release()
             if not line.strip():
                 continue
             message, wrong = understood(line)
             if message is not None:
+                self._note_question(message)
                 return message
             if wrong is not None:
-                await self.send(wrong)
+                await self._put(wrong)
+        self.ended.set()
+        await self._finished.wait()
         return None
+
+    async def finish(self) -> None:
+        """What is still to be answered is, if that is soon; then there are no more messages."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), _LAST_SECONDS)
+        self._finished.set()
+        self._lines.put_nowait(None)
 
     async def close(self) -> None:
         """What is sent is written, if the editor reads it soon; no more is sent."""
@@ -92,7 +114,8 @@ class Wire:
     def _take(self, line: bytes | None) -> bool:
         """Hand a line to the loop, waiting while it has enough of them; False when it is gone."""
         self._free.acquire()
-        return self._tell(self._lines.put_nowait, line)
+        too_long = line is not None and len(line) > LONGEST
+        return self._tell(self._lines.put_nowait, _TOO_LONG if too_long else line)
 
     def _write(self, sink: int) -> None:
         while (data := self._out.get()) is not None:
@@ -118,6 +141,16 @@ class Wire:
         self._waiting -= written
         if self._waiting <= _WAITING_OUT:
             self._room.set()
+
+    def _note_question(self, message: dict[str, Any]) -> None:
+        if "method" in message and "id" in message:
+            self._unanswered += 1
+            self._idle.clear()
+
+    def _answered(self) -> None:
+        self._unanswered -= 1
+        if not self._unanswered:
+            self._idle.set()
 
     def _break(self, _: object) -> None:
         self._broken = True
