@@ -174,8 +174,14 @@ class Agent:
             return any(entry in text_of(message) for message in session.messages)
 
         recall = ProjectRecall(self.sessions.store, session.session_id, partial(self._facts, session.session_id))
+        own = config.load({}, folder=Path.cwd()) if self._llm is None or isinstance(self._llm, str) else None
         tools = compose.open_tools(
-            Path.cwd(), self._scratchpad, mentioned=mentioned, with_defaults=self._with_defaults, recall=recall
+            Path.cwd(),
+            self._scratchpad,
+            mentioned=mentioned,
+            with_defaults=self._with_defaults,
+            recall=recall,
+            config=own,
         )
         for tool in self._tools.values():
             tools.add(tool)
@@ -206,7 +212,8 @@ class Agent:
         if isinstance(self._llm, str):
             name = self._llm.lower()
             endpoint = compose.endpoint_of(compose.provider_url(name, None))
-            provider = compose.open_provider(name, model=self._model, api_key=self._api_key)
+            environ = compose.with_keys(config.load({}, folder=Path.cwd()))
+            provider = compose.open_provider(name, model=self._model, api_key=self._api_key, environ=environ)
             return compose.Choice(provider, "named by the program", endpoint, wanted=self._model)
         return compose.Choice(self._llm, "given by the program", "")
 

@@ -17,7 +17,8 @@ from scratchy.core.errors import (
     ConfigError,
 )
 from scratchy.core.modes import MODES, YOLO
-from scratchy.session_cli import AsJson, SessionsDir, here, session_app
+from scratchy.session_cli import SessionsDir, session_app
+from scratchy.setup_cli import setup_app
 
 if TYPE_CHECKING:
     from scratchy.config import Config
@@ -47,6 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(session_app, name="session")
+app.registered_commands += setup_app.registered_commands
 
 
 def main() -> NoReturn:
@@ -187,7 +189,7 @@ def start(  # noqa: PLR0913 - one parameter a flag
     _check_formats(prompt, output_format, input_format)
     flags |= {"max_steps": max_turns, "max_budget_usd": max_budget_usd}
     _change_folder(cwd, flags)
-    config = load_config(flags)
+    config = _load(flags)
     if verbose:
         _begin_log()
     which = {"session": session, "resume": resume, "proceed": proceed, "fork": fork}
@@ -231,6 +233,12 @@ def _mode(yolo: bool, mode: str | None) -> dict[str, Any]:
     return {"yolo": unasked or None, "approval_mode": None if unasked else mode}
 
 
+def _load(flags: dict[str, Any]) -> "Config":
+    from scratchy.starting import load_config
+
+    return load_config(flags)
+
+
 def _begin_log() -> None:
     from scratchy.config import user_dir
     from scratchy.logs import log_to
@@ -239,7 +247,7 @@ def _begin_log() -> None:
 
 
 def _wanted(config: "Config", which: dict[str, Any], flags: dict[str, Any], once: bool, **more: Any) -> "Start":
-    from scratchy.starting import Start
+    from scratchy.starting import Start, load_config
 
     if sum(which[name] not in (None, False) for name in ("session", "resume", "proceed")) > 1:
         raise ConfigError("--session, --resume and --continue say different things; give one of them.")
@@ -298,30 +306,6 @@ def _added(folders: list[str] | None) -> tuple[Path, ...] | None:
     return tuple(Path(os.path.abspath(os.path.expanduser(folder))) for folder in folders or ()) or None
 
 
-def load_config(flags: dict[str, Any], of: Path | None = None, *, ask: bool = True) -> "Config":
-    """The configuration of a folder (None: this one); a project's file that wants more than is free is shown and asked
-    about once, unless nothing may be asked any more."""
-    from scratchy import config
-
-    folder = of or here()
-    if not config.project_file(folder).exists():
-        return config.load(flags, folder=folder)
-    from scratchy.permissions import Trust
-
-    trust = Trust(config.user_dir("state"))
-    path = config.project_file(folder)
-    shown = path.read_bytes()  # what is trusted is what was shown, whatever comes into the file meanwhile
-    loaded = config.load(flags, folder=folder, trusted=trust.trusted)
-    if loaded.untrusted and ask and sys.stdin.isatty():
-        print(f"{path} wants to set:", *(f"  {key} = {value!r}" for key, value in loaded.untrusted.items()), sep="\n")
-        if input("Trust this file? It is asked once for this content (y/N): ").strip().lower() == "y":
-            trust.trust(path, shown)
-            return config.load(flags, folder=folder, trusted=trust.trusted)
-    elif loaded.untrusted and ask:
-        print(f"Not trusted, so not used: {', '.join(loaded.untrusted)} in {path}", file=sys.stderr)
-    return loaded
-
-
 def _text_or_file(value: str | None) -> str | None:
     if value is None or not value.startswith("@"):
         return value
@@ -329,45 +313,6 @@ def _text_or_file(value: str | None) -> str | None:
         return Path(value[1:]).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"--system: {value[1:]} cannot be read ({error}).") from error
-
-
-@app.command("models", epilog="Example: scratchy models --provider ollama")
-def models(
-    context: typer.Context,
-    provider: Annotated[str | None, typer.Option(metavar="NAME")] = None,
-    base_url: Annotated[str | None, typer.Option(metavar="URL")] = None,
-    as_json: AsJson = False,
-) -> int:
-    """The models that the provider offers."""
-    from scratchy.shell.models import list_models
-
-    flags: dict[str, Any] = dict(context.obj or {})
-    flags |= {key: value for key, value in (("provider", provider), ("base_url", base_url)) if value is not None}
-    import asyncio
-
-    return asyncio.run(list_models(load_config(flags), as_json))
-
-
-@app.command("doctor", epilog="Example: scratchy doctor --fix")
-def doctor(
-    context: typer.Context,
-    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be; what is replaced goes to the trash.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    sessions_dir: SessionsDir = None,
-    as_json: AsJson = False,
-) -> int:
-    """Check every session and what surrounds it. 1 when a problem is left."""
-    from scratchy import config
-    from scratchy.shell import doctor as checks
-
-    flags: dict[str, Any] = context.obj or {}
-    named: str | None = sessions_dir or flags.get("sessions_dir")
-    try:
-        folder, wrong = config.load({"sessions_dir": named}, folder=here()).sessions_dir, ""
-    except ConfigError as error:  # which is a finding, too
-        named = named or os.environ.get("SCRATCHY_SESSIONS_DIR")
-        folder, wrong = Path(named).expanduser().absolute() if named else None, str(error)
-    return checks.doctor(folder, wrong, fix=fix, yes=yes, as_json=as_json)
 
 
 @app.command("acp", epilog="Example, as the command of an editor: scratchy acp --model gpt-5-mini")
@@ -386,6 +331,7 @@ def acp(
     if find_spec("acp") is None:
         raise ConfigError('The part for editors is not installed. `pip install "scratchy[acp]"` brings it.')
     from scratchy.acp.serving import serve
+    from scratchy.starting import load_config
 
     given = {"provider": provider, "model": model, "base_url": base_url, "sessions_dir": sessions_dir}
     given |= _mode(yolo, approval_mode)
@@ -394,42 +340,3 @@ def acp(
     if flags.get("verbose"):
         _begin_log()
     return serve(lambda folder: load_config(flags, folder, ask=False))
-
-
-@app.command("config", epilog="Example: scratchy config set theme dark")
-def configure(
-    context: typer.Context,
-    action: Annotated[str, typer.Argument(metavar="get|set|unset|path|explain")] = "explain",
-    key: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Such as model, keys.OPENAI_API_KEY.")] = None,
-    value: Annotated[str | None, typer.Argument(metavar="[VALUE]")] = None,
-    as_json: AsJson = False,
-) -> int:
-    """Show the settings and where each comes from, or change your own file. A key is typed unseen, or piped in."""
-    from scratchy.shell import settings
-
-    if action in ("set", "unset") and key is not None and (action == "set" or value is None):
-        from scratchy.shell import settings_file
-
-        return settings_file.set_(key, value, here(), as_json) if action == "set" else settings_file.unset(key, as_json)
-    flags = dict(context.obj or {})
-    session: str | None = flags.pop("session", None)
-    places = settings.Settings(flags, here(), session)
-    match action, key, value:
-        case "get", str(), None:
-            return settings.get(places, key, as_json)
-        case "explain", _, None:
-            return settings.explain(places, key, as_json)
-        case "path", None, None:
-            return settings.paths(places, as_json)
-    raise ConfigError("Say `scratchy config`, or one of: get NAME, explain [NAME], set NAME VALUE, unset NAME, path.")
-
-
-@app.command("completion", epilog='Example, in ~/.bashrc: eval "$(scratchy completion bash)"')
-def completion(shell: Annotated[str, typer.Argument(metavar="bash|zsh|fish")]) -> int:
-    """Print the script that completes flags, sessions and models in a shell."""
-    from scratchy.shell.completion_scripts import SHELLS, script
-
-    if shell not in SHELLS:
-        raise ConfigError(f"There is no completion for '{shell}'; there is one for {', '.join(SHELLS)}.")
-    print(script(shell), end="")
-    return DONE

@@ -35,6 +35,9 @@ KINDS: Mapping[str, type] = {
 KEYS = tuple(KINDS)
 OWN = ("keys", "notify", "edit_mode", "pass_env")
 """What stands in the person's own file only."""
+KEY_NAMES = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY", "SCRATCHY_TOKEN")
+READ_KEYS: set[str] = set()
+"""The values of all keys that this process read from a file: what is never shown."""
 _NAMES = {str: "a text", bool: "true or false", list: "a list of texts", dict: "a table"}
 PRICE_FIELDS = ("input", "cached", "output", "window")
 """USD a million tokens; `window` in tokens."""
@@ -107,11 +110,11 @@ def checkout() -> Path | None:
 def usual_sessions_dir(environ: Mapping[str, str] = os.environ) -> Path:
     """SCRATCHY_SESSIONS_DIR, else the user file's, else a checkout's `session_history`, else the data folder's.
     Raises: ConfigError for a user file that cannot be read."""
-    named = environ.get("SCRATCHY_SESSIONS_DIR") or _read(user_file(), [])[0].get("sessions_dir")
-    return _folder(named or _own_sessions_dir())
+    named = environ.get("SCRATCHY_SESSIONS_DIR") or read(user_file(), [])[0].get("sessions_dir")
+    return _folder(named or own_sessions_dir())
 
 
-def _own_sessions_dir() -> Path:
+def own_sessions_dir() -> Path:
     return (checkout() or user_dir("data")) / "session_history"
 
 
@@ -170,26 +173,58 @@ def load(
     """Put the layers together. `flags` holds only what was given. Raises: ConfigError naming variable, file or key."""
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
+    files: dict[str, Any] = {}
     notices: list[str] = []
-    user = user_file()
-    _take(values, sources, _read(user, notices)[0], str(user))
-    project = project_file(folder)
-    found, content = _read(project, notices)
+    untrusted: Mapping[str, Any] = {}
+    for layer in layers(flags, notices, folder=folder, environ=environ, trusted=trusted):
+        values |= layer.values
+        sources |= layer.sources
+        files = files if layer.name == "flag" else dict(values)
+        untrusted = layer.refused or untrusted
+    if "pass_env" in values:
+        values["pass_env"] = tuple(values["pass_env"])
+    values["sessions_dir"] = _folder(values.get("sessions_dir") or own_sessions_dir())
+    return Config(folder=folder, sources=sources, files=files, notices=tuple(notices), untrusted=untrusted, **values)
+
+
+class Layer(NamedTuple):
+    """One of the places that settings come from: `name` is user, project, environment or flag. `sources`: where each of
+    the `values` stands. `refused`: what an untrusted project's file may not set."""
+
+    name: str
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+    refused: Mapping[str, Any] = {}
+
+
+def layers(
+    flags: Mapping[str, Any],
+    notices: list[str],
+    *,
+    folder: Path,
+    environ: Mapping[str, str] = os.environ,
+    trusted: Callable[[Path, bytes], bool] = lambda path, content: False,
+) -> list[Layer]:
+    """The later ones stand over the earlier ones. `notices` gets what is said of the files. Raises: ConfigError."""
+    user, project = user_file(), project_file(folder)
+    own = read(user, notices)[0]
+    found, content = read(project, notices)
     for key in [key for key in found if key in OWN]:
         notices.append(f"{project}: '{key}' is taken from your own file only ({user}).")
         del found[key]
-    untrusted: dict[str, Any] = {}
+    refused: dict[str, Any] = {}
     if not (content and trusted(project, content)):
-        untrusted = {key: value for key, value in found.items() if not _is_free(key, value)}
-    _take(values, sources, {key: value for key, value in found.items() if key not in untrusted}, str(project))
-    for key, (variable, value) in _from_environment(environ).items():
-        _take(values, sources, {key: value}, variable)
-    files = dict(values)
-    _take(values, sources, {key: value for key, value in flags.items() if value is not None}, "flag")
-    if "pass_env" in values:
-        values["pass_env"] = tuple(values["pass_env"])
-    values["sessions_dir"] = _folder(values.get("sessions_dir") or _own_sessions_dir())
-    return Config(folder=folder, sources=sources, files=files, notices=tuple(notices), untrusted=untrusted, **values)
+        refused = {key: found.pop(key) for key, value in [*found.items()] if not _is_free(key, value)}
+    given = _from_environment(environ)
+    told = {key: value for key, value in flags.items() if value is not None}
+    return [
+        Layer("user", own, dict.fromkeys(own, str(user))),
+        Layer("project", found, dict.fromkeys(found, str(project)), refused),
+        Layer(
+            "environment", {key: pair[1] for key, pair in given.items()}, {key: pair[0] for key, pair in given.items()}
+        ),
+        Layer("flag", told, dict.fromkeys(told, "flag")),
+    ]
 
 
 def _is_free(key: str, value: Any) -> bool:
@@ -198,18 +233,14 @@ def _is_free(key: str, value: Any) -> bool:
     return key in FREE_IN_PROJECT and not names_more
 
 
-def _take(values: dict[str, Any], sources: dict[str, str], layer: Mapping[str, Any], source: str) -> None:
-    values.update(layer)
-    sources.update(dict.fromkeys(layer, source))
-
-
-def _read(path: Path, notices: list[str]) -> tuple[dict[str, Any], bytes]:
-    """One TOML file: its known keys, and its bytes (empty when there is none)."""
+def read(path: Path, notices: list[str] | None = None) -> tuple[dict[str, Any], bytes]:
+    """One TOML file: its known keys, and its bytes (empty when there is none). Raises: ConfigError."""
+    notices = [] if notices is None else notices
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a FIFO would be waited for, a device read for ever
             raise ConfigError(f"{path} cannot be read: it is no regular file. Remove it.")
         with open(path, "rb") as file:
-            content = file.read(LARGEST + 1)
+            content, mode = file.read(LARGEST + 1), os.fstat(file.fileno()).st_mode
     except (FileNotFoundError, NotADirectoryError):
         return {}, b""
     except OSError as error:
@@ -228,6 +259,10 @@ def _read(path: Path, notices: list[str]) -> tuple[dict[str, Any], bytes]:
     for key, value in known.items():
         if problem := problem_of(key, value):
             raise ConfigError(f"{path}: {problem}")
+    if "keys" in known:
+        READ_KEYS.update(known["keys"].values())
+        if mode & 0o077 and sys.platform != "win32" and path == user_file():
+            raise ConfigError(f"{path} holds keys, and others may read it. Say `chmod 600 '{path}'`.")
     return known, content
 
 
@@ -235,7 +270,7 @@ def problem_of(key: str, value: Any) -> str:
     """Why a setting cannot have this value; "" when it can. A value of `keys` is never in it."""
     kind = KINDS[key]
     if not isinstance(value, kind):
-        return f"'{key}' must be {_NAMES[kind]}, not {value!r}."
+        return f"'{key}' must be {_NAMES[kind]}" + ("." if key == "keys" else f", not {value!r}.")
     if key in CHOICES and value not in CHOICES[key]:
         hint = " (yolo is a flag's only)" if value == YOLO else ""
         return f"'{key}' is '{value}'; it must be one of {', '.join(CHOICES[key])}{hint}."
@@ -243,6 +278,8 @@ def problem_of(key: str, value: Any) -> str:
         return "'pass_env' must be a list of names of variables."
     if key == "keys" and not all(isinstance(one, str) for one in value.values()):
         return "'keys' must give a text for each name of a variable."
+    if key == "keys" and (unknown := [name for name in value if name not in KEY_NAMES]):
+        return f"'keys.{unknown[0]}' is no key that is read here; the keys are {', '.join(KEY_NAMES)}."
     if key == "prices":
         return _problem_of_prices(value)
     return ""

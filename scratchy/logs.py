@@ -8,15 +8,16 @@ import os
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from scratchy.config import KEY_NAMES, READ_KEYS
 from scratchy.system import make_private_folder
 
 SIZE, KEPT = 5_000_000, 3
-KEY_VARIABLES = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY", "SCRATCHY_TOKEN")
 
 
 def without_keys(text: str) -> str:
-    """`text` with the values of the key variables taken out."""
-    for value in filter(None, (os.environ.get(name) for name in KEY_VARIABLES)):
+    """`text` with the values of the key variables, and of the keys that a file holds, taken out."""
+    values = {value for value in (*(os.environ.get(name, "") for name in KEY_NAMES), *READ_KEYS) if value}
+    for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "[key]")
     return text
 

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scratchy import compose
-from scratchy.config import Config, machine_id, user_dir
+from scratchy.config import Config, load, machine_id, project_file, user_dir
 from scratchy.core.errors import ConfigError, SessionCorruptedError, SessionLockedError, SessionNotFoundError
+from scratchy.session_cli import here
 from scratchy.sessions.opening import Opened, made_id, open_session
 from scratchy.sessions.project import last_of, working_folder
 from scratchy.terminal.boot import Boot
@@ -24,6 +25,26 @@ if TYPE_CHECKING:
     from scratchy.sessions.desk import Desk
 
 DEFAULT = "default"
+
+
+def load_config(flags: dict[str, Any], of: Path | None = None, *, ask: bool = True) -> Config:
+    """The configuration of a folder (None: this one); a project's file that wants more than is free is shown and asked
+    about once, unless nothing may be asked any more."""
+    folder = of or here()
+    if not project_file(folder).exists():
+        return load(flags, folder=folder)
+    trust = import_module("scratchy.permissions").Trust(user_dir("state"))
+    path = project_file(folder)
+    shown = path.read_bytes()  # what is trusted is what was shown, whatever comes into the file meanwhile
+    loaded = load(flags, folder=folder, trusted=trust.trusted)
+    if loaded.untrusted and ask and sys.stdin.isatty():
+        print(f"{path} wants to set:", *(f"  {key} = {value!r}" for key, value in loaded.untrusted.items()), sep="\n")
+        if input("Trust this file? It is asked once for this content (y/N): ").strip().lower() == "y":
+            trust.trust(path, shown)
+            return load(flags, folder=folder, trusted=trust.trusted)
+    elif loaded.untrusted and ask:
+        print(f"Not trusted, so not used: {', '.join(loaded.untrusted)} in {path}", file=sys.stderr)
+    return loaded
 
 
 class Start:

@@ -38,6 +38,7 @@ ALLOWED = {
 COMMAND_LINE = {
     "cli",
     "session_cli",
+    "setup_cli",
     "starting",
     "failing",
     "shell",
@@ -46,7 +47,7 @@ COMMAND_LINE = {
     "__init__",
 }  # the entry: may import every room
 MAY_IMPORT_IN_FUNCTIONS = {
-    "cli.py", "session_cli.py", "compose/exchange.py", "compose/files.py", "compose/imports.py", "compose/stores.py",
+    "cli.py", "session_cli.py", "setup_cli.py", "compose/exchange.py", "compose/files.py", "compose/imports.py", "compose/stores.py",
     "compose/prices.py", "compose/providers.py", "compose/searching.py", "compose/tools.py", "terminal/repl.py",
 }  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))

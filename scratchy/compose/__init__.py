@@ -24,6 +24,7 @@ from scratchy.compose.providers import endpoint_of as endpoint_of
 from scratchy.compose.providers import list_models as list_models
 from scratchy.compose.providers import open_provider as open_provider
 from scratchy.compose.providers import provider_url as provider_url
+from scratchy.compose.providers import with_keys as with_keys
 from scratchy.compose.providers import wrap_provider as wrap_provider
 from scratchy.compose.searching import forget_index as forget_index
 from scratchy.compose.searching import open_index as open_index

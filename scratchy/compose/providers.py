@@ -40,6 +40,11 @@ def endpoint_of(url: str) -> str:
     return sha256(url.rstrip("/").encode()).hexdigest()[:16]
 
 
+def with_keys(config: "Config", environ: Mapping[str, str] = os.environ) -> Mapping[str, str]:
+    """The environment, and beneath it the keys of the person's own file."""
+    return {**environ, **{name: key for name, key in config.keys.items() if not environ.get(name)}}
+
+
 def open_provider(
     name: str, *, model: str | None = None, base_url: str | None = None, api_key: str | None = None,
     environ: Mapping[str, str] = os.environ,
@@ -53,7 +58,10 @@ def open_provider(
 
             key = api_key or environ.get("OPENAI_API_KEY")
             if not key and url == OPENAI_URL:
-                raise ConfigError("OpenAI needs a key: set OPENAI_API_KEY, or name another server with --base-url.")
+                raise ConfigError(
+                    "OpenAI needs a key: set OPENAI_API_KEY, or keep one (`scratchy config set keys.OPENAI_API_KEY`), "
+                    "or name another server with --base-url."
+                )
             return OpenAIProvider(url, model=model, api_key=key)
         case "ollama":
             from scratchy.providers.ollama import OllamaProvider
@@ -189,7 +197,7 @@ async def choose_provider(
     elif files.provider:
         name, why = files.provider, f"set in {files.source}"
     else:
-        name, why = await _find(environ, api_key)
+        name, why = await _find(environ, config.keys, api_key)
     found = not (flags.provider or flags.model or why == "as this session had it")
     base_url = flags.base_url or (files.base_url if files.provider in (None, name) else None)
     url = provider_url(name, base_url, environ)
@@ -200,6 +208,7 @@ async def choose_provider(
         _refuse_other_server(session, name, url, by_program)
     if name == "local" and found is False and flags.model and not flags.provider:
         _refuse_no_file(flags.model)
+    environ = with_keys(config, environ)
     provider = open_provider(name, model=model, base_url=base_url, api_key=api_key, environ=environ)
     return Choice(provider, why, endpoint_of(url), found, model)
 
@@ -216,11 +225,13 @@ def _refuse_no_file(model: str) -> None:
         )
 
 
-async def _find(environ: Mapping[str, str], api_key: str | None) -> tuple[str, str]:
+async def _find(environ: Mapping[str, str], keys: Mapping[str, str], api_key: str | None) -> tuple[str, str]:
     if api_key:
         return "openai", "a key was given"
     if environ.get("OPENAI_API_KEY"):
         return "openai", "OPENAI_API_KEY is set"
+    if keys.get("OPENAI_API_KEY"):
+        return "openai", "your config holds OPENAI_API_KEY"
     if environ.get("OPENAI_BASE_URL"):
         return "openai", "OPENAI_BASE_URL is set"
     from scratchy.providers.ollama import ollama_answers

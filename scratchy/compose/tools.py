@@ -1,6 +1,6 @@
 """Toolsets, and what the model is told about itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 def open_tools(
     folder: Path, scratchpad: "Scratchpad | None", *, mode: Callable[[], str] = lambda: "ask",
-    mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True, add_dirs: Sequence[Path] = (),
-    recall: "Recall | None" = None, editor: "Editor | None" = None,
+    mentioned: Callable[[str], bool] = lambda _: False, with_defaults: bool = True,
+    recall: "Recall | None" = None, editor: "Editor | None" = None, config: "Config | None" = None,
 ) -> "Tools":  # fmt: skip
-    """A toolset over `folder` and `add_dirs`; `mentioned` tells whether a scratchpad id occurs in the session's
-    messages; `recall` finds what was said in other sessions; `mode` is what runs unasked (see Permissions); `editor`
-    has files open whose unsaved text counts."""
+    """A toolset over `folder`; `mentioned` tells whether a scratchpad id occurs in the session's messages; `recall`
+    finds what was said in other sessions; `mode` is what runs unasked (see Permissions); `editor` has files open whose
+    unsaved text counts; `config` names more folders, keys that are never shown, and those that children get."""
     from scratchy.permissions import Permissions
     from scratchy.tools.builtin import default_tools
     from scratchy.tools.toolset import Tools
 
-    permissions = Permissions(folder, add_dirs, mode)
-    tools = default_tools(permissions, scratchpad, mentioned, recall, editor) if with_defaults else []
-    return Tools(tools, permissions=permissions, scratchpad=scratchpad)
+    keys, passed = (config.keys.values(), config.pass_env) if config is not None else ((), ())
+    permissions = Permissions(folder, config.add_dirs if config is not None else (), mode)
+    tools = default_tools(permissions, scratchpad, mentioned, recall, editor, passed) if with_defaults else []
+    return Tools(tools, permissions=permissions, scratchpad=scratchpad, keys=keys)
 
 
 def tool_from_function(func: Callable[..., Any]) -> "Tool":

@@ -65,7 +65,7 @@ class Answering:
         else:
             name, model = (self.current or await self.choice(config, session)).provider.name, spec
         base_url = config.base_url if name == "openai" else None
-        provider = compose.open_provider(name, model=model, base_url=base_url)
+        provider = compose.open_provider(name, model=model, base_url=base_url, environ=compose.with_keys(config))
         try:
             await provider.prepare()
         except ProviderError:

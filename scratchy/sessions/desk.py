@@ -302,10 +302,10 @@ class Desk:
             folder,
             self.scratchpad,
             mode=lambda: self.mode,
-            add_dirs=self.config.add_dirs,
             mentioned=lambda entry: any(entry in text_of(message) for message in session.messages),
             recall=ProjectRecall(self.manager.store, session.session_id, self._facts),
             editor=self._editor,
+            config=self.config,
         )
         engine = Engine(
             self._provider_for_turn,

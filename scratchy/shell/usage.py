@@ -26,4 +26,4 @@ Other     --plain (no repainting)  --verbose (a log)  -V, --version  -h, --help
 
 Commands  session list|show|search|export|import|rename|title|tag|fork|tree
                   watch|verify|delete|restore|trash
-          models  doctor  acp  completion       each has its own --help"""
+          models  config  doctor  acp  completion   each has its own --help"""

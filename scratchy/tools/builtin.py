@@ -1,6 +1,6 @@
 """Which tools come with Scratchy, in their fixed order. Not here: the tools themselves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from scratchy.core.ports import Editor, Tool
 from scratchy.permissions import Permissions
@@ -21,9 +21,11 @@ def default_tools(
     mentioned: Callable[[str], bool] = lambda entry: False,
     recall: Recall | None = None,
     editor: Editor | None = None,
+    passed: Sequence[str] = (),
 ) -> list[Tool]:
     """The eleven, with a scratchpad its two, with a recall its one. `mentioned(id)`: does this session's transcript
-    hold that id? `editor`: whose unsaved text counts."""
+    hold that id? `editor`: whose unsaved text counts. `passed`: key
+    variables that commands and code get."""
     ripgrep, files = find_ripgrep(), Files(editor)
     snapshots = Snapshots(permissions, scratchpad, files)
     tools: list[Tool] = [
@@ -34,8 +36,8 @@ def default_tools(
         ListFiles(permissions),
         SearchFiles(permissions, literal=False, ripgrep=ripgrep),
         SearchFiles(permissions, literal=True, ripgrep=ripgrep),
-        ExecuteCommand(permissions),
-        CodeExecute(permissions),
+        ExecuteCommand(permissions, passed),
+        CodeExecute(permissions, passed),
         WebSearch(),
         UrlFetch(),
     ]

@@ -23,6 +23,11 @@ def child_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.upper() not in KEY_VARIABLES}
 
 
+def passed_environment(names: Iterable[str]) -> dict[str, str]:
+    """Of the keys in our environment those that the person lets children have (`pass_env`)."""
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
 def key_values(more: Iterable[str] = ()) -> list[str]:
     """The known values, longest first; `more` are keys that did not come from the environment."""
     found = {value.strip() for value in (*(os.environ.get(name, "") for name in KEY_VARIABLES), *more)}

@@ -6,7 +6,7 @@ What runs has the user's full rights: no sandbox is claimed, the person's yes is
 import os
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from scratchy.core.ports import Effect, ToolError, ToolResult
 from scratchy.permissions import Permissions
 from scratchy.system import WINDOWS
 from scratchy.tools.process import Ended, Job, run_job
+from scratchy.tools.secrets import passed_environment
 from scratchy.tools.specs import integer, spec, text
 
 
@@ -30,8 +31,9 @@ class ExecuteCommand:
         timeout=integer("Seconds.", default=300, minimum=1),
     )
 
-    def __init__(self, permissions: Permissions) -> None:
+    def __init__(self, permissions: Permissions, passed: Sequence[str] = ()) -> None:
         self._permissions = permissions
+        self._passed = passed
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         command, folder = arguments["command"], self._folder(arguments)
@@ -42,7 +44,8 @@ class ExecuteCommand:
         return Effect(_first_line(command), preview, "this command", f"{folder}\0{command}")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
-        job = Job(_shell(arguments["command"]), self._folder(arguments), float(arguments.get("timeout", 300)))
+        timeout, extra = float(arguments.get("timeout", 300)), passed_environment(self._passed)
+        job = Job(_shell(arguments["command"]), self._folder(arguments), timeout, extra=extra)
         async with aclosing(_told(job)) as pieces:
             async for piece in pieces:
                 yield piece
@@ -63,8 +66,9 @@ class CodeExecute:
         timeout=integer("Seconds.", default=60, minimum=1),
     )
 
-    def __init__(self, permissions: Permissions) -> None:
+    def __init__(self, permissions: Permissions, passed: Sequence[str] = ()) -> None:
         self._permissions = permissions
+        self._passed = passed
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         code, folder = arguments["code"], self._permissions.folder
@@ -79,7 +83,7 @@ class CodeExecute:
             self._permissions.folder,
             float(arguments.get("timeout", 60)),
             stdin=code,
-            extra={"PYTHONIOENCODING": "utf-8"},
+            extra={"PYTHONIOENCODING": "utf-8", **passed_environment(self._passed)},
         )
         async with aclosing(_told(job)) as pieces:
             async for piece in pieces:
