@@ -5,12 +5,14 @@ Markdown of about N tokens, `slow N` the same at 200 tokens/s, all else a greeti
 """
 
 import json
+import re
 import socketserver
 import subprocess
 import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from benchmarks.answers import tokens
 from benchmarks.common import PYTHON, ROOT
@@ -29,8 +31,9 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         print(len(body), flush=True)
         asked = json.loads(body)
-        kind, _, count = str(asked["messages"][-1]["content"]).rpartition("\n")[2].partition(" ")
-        pieces = tokens(int(count)) if kind in ("long", "slow") else ["Hello!"]
+        orders = re.findall(r"^(long|slow) (\d+)$", _said(asked["messages"]), re.MULTILINE)
+        kind, count = orders[-1] if orders else ("", "0")
+        pieces = tokens(int(count)) if kind else ["Hello!"]
         if not asked.get("stream"):
             message = {"role": "assistant", "content": "".join(pieces)}
             self._whole(json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}).encode())
@@ -60,6 +63,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def _said(messages: list[dict[str, Any]]) -> str:
+    """The last user's message; some clients send it in parts, some with more in it."""
+    said = ""
+    for message in messages:
+        content = message["content"]
+        parts = content if isinstance(content, list) else [{"text": content}]
+        text = "\n".join(str(part.get("text", "")) for part in parts).strip()
+        if message["role"] == "user":
+            said = text
+    return said
 
 
 def _event(delta: dict[str, str], finish: str | None = None) -> bytes:
