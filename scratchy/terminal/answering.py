@@ -6,6 +6,7 @@ Also here what one shot (oneshot.py) and the pipe (pipe.py) share: notes on stde
 import logging
 import os
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import NamedTuple
@@ -43,7 +44,7 @@ async def run_turn(desk: Desk, line: str, report: Report, show: Callable[[Event]
     """Raises: CancelledError, and what `show` raises when stdout takes nothing more (BrokenPipeError, OutputError)."""
     conversation = desk.conversation
     before = conversation.count
-    report.cost = desk.spending.meter()
+    report.started, report.cost = time.monotonic(), desk.spending.meter()
     try:
         async with aclosing(conversation.turn(line)) as events:
             async for event in events:

@@ -13,14 +13,13 @@ from scratchy.core.events import ApprovalRequested, Event
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean
 from scratchy.sessions.desk import Desk
-from scratchy.terminal.answering import FAILED, Ended, note, note_event, run_turn
+from scratchy.terminal.answering import FAILED, WRONG_USAGE, Ended, note, note_event, run_turn
 from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LONGEST, LineInput
 from scratchy.terminal.stdout import OutputError, Stdout
 from scratchy.terminal.streamjson import Report, error_row, event_row, session_row, tell
 
-WRONG_USAGE = 2
 PATIENCE = 5.0  # seconds that a text waits for something to be piped in beside it
 SLEEPERS = 2.0  # seconds that an interrupted program waits for its reader
 

@@ -15,11 +15,11 @@ from typing import Any, cast
 from scratchy.core.events import ApprovalRequested, Event
 from scratchy.core.ports import Approval
 from scratchy.sessions.desk import Desk
-from scratchy.terminal.answering import DONE, FAILED, Ended, note, run_turn
+from scratchy.terminal.answering import DONE, FAILED, WRONG_USAGE, Ended, note, run_turn
 from scratchy.terminal.asking import nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LONGEST, LineInput, LineTooLong
-from scratchy.terminal.oneshot import SLEEPERS, WRONG_USAGE
+from scratchy.terminal.oneshot import SLEEPERS
 from scratchy.terminal.stdout import OutputError, Stdout
 from scratchy.terminal.streamjson import VERSION, Report, error_row, event_row, session_row, tell
 

@@ -31,7 +31,7 @@ class Report:
         self.cost: Callable[[], float | None] = lambda: None
         self._steps = 0
         self._usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
-        self._started = time.monotonic()
+        self.started = time.monotonic()
 
     def take(self, event: Event) -> None:
         match event:
@@ -66,7 +66,7 @@ class Report:
             "exit_code": code,
             "error": error,
             "steps": self._steps,
-            "duration_ms": round(1000 * (time.monotonic() - self._started)),
+            "duration_ms": round(1000 * (time.monotonic() - self.started)),
             "usage": self._usage,
             "cost_usd": self.cost(),
             **_model(desk),
