@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scratchy.core.messages import Message, ToolCall, calls_of, text_of
+from scratchy.core.images import shown_of
+from scratchy.core.messages import Message, ToolCall, attached_of, calls_of
 
 _RESULT = 400  # characters of a tool's result
 _VALUE = 60  # characters of one argument, except the first
@@ -52,11 +53,12 @@ def _message(number: int, message: Mapping[str, Any]) -> str:
     who = {"user": "You", "assistant": "Assistant", "system": "System"}.get(
         message.get("role", ""), message.get("name") or "tool"
     )
-    text = text_of(message)
+    text = shown_of(message)
     if message.get("role") == "tool" and len(text) > _RESULT:
         text = f"{text[:_RESULT]}…"
     calls = [f"→ {call_text(call)}" for call in calls_of(message)]
-    return "\n".join([f"#{number} {who}: {text}".rstrip(), *calls])
+    texts = [f"[attached: {one['name']}, {len(one['text']):,} characters]" for one in attached_of(message)]
+    return "\n".join([f"#{number} {who}: {text}".rstrip(), *texts, *calls])
 
 
 def _one_line(text: str, length: int) -> str:

@@ -218,7 +218,8 @@ def _lost(form: str, header: "Header", blobs: Kept, full: bool, *, beside: bool)
     if blobs.damaged:
         notes.append(f"{len(blobs.damaged)} of the scratchpad's entries are damaged and did not come along.")
     if blobs and not carries:
-        count = f"{len(blobs)} big outputs" if len(blobs) > 1 else "1 big output"
+        what = "image" if all(blobs.rows[found]["tool"] == "image" for found in blobs) else "big output"
+        count = f"{len(blobs)} {what}s" if len(blobs) > 1 else f"1 {what}"
         better = ".toon" if form == "toon" else ".toon, .html or JSON with --full"
         notes.append(f"{count} in the scratchpad did not come along; a file {better} takes them.")
     if form in ("jsonl", "json") and not full and (header.title or header.metadata.get("tags")):

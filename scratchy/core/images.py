@@ -49,6 +49,11 @@ def shown(line: str) -> str:
     return re.sub(_MARK, r"[image: \1]", line) if "blob:" in line else line
 
 
+def titled(line: str) -> str:
+    """A line for a title: marks as `[image]`."""
+    return re.sub(_MARK, "[image]", line) if "blob:" in line else line
+
+
 def shown_of(message: Mapping[str, Any], *, brief: bool = False) -> str:
     """The message's text with each image where it stands, else behind it: `[image: cat.png, 640×480, 34 kB]`, or
     `[image]`. What stands there came from a file; it still has to pass `clean`."""

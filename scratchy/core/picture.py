@@ -50,6 +50,7 @@ def _png(data: bytes) -> tuple[int, int]:
         at += 12 + length
         if at + 8 > len(data):
             raise IndexError
+    _number(data, at + 8, 4)
     return _number(data, 16, 4), _number(data, 20, 4)
 
 

@@ -3,14 +3,17 @@
 Tool calls and results fold. The page's policy forbids everything but its own style and pictures that are in the file.
 """
 
+import base64
 import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
-from scratchy.core.messages import Message, calls_of, text_of
+from scratchy.core.images import about, images_of, url_of
+from scratchy.core.messages import Message, attached_of, calls_of, text_of
+from scratchy.core.picture import kind_of
 from scratchy.core.text import reveal
-from scratchy.interchange.transcript import Blob, Written, entries, fields, readable, text
+from scratchy.interchange.transcript import Blob, Written, readable, text
 
 _WHO = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=]+")
@@ -37,12 +40,15 @@ def dump(session: Written) -> Iterator[str]:
         f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
         f"<p>Session {_safe(reveal(header.session_id))}, {_safe(header.created_at)}{_folder(header.metadata)}</p>\n"
     )
+    pictures: set[str] = set()
     for message in session.messages:
-        yield _article(message)
-    if session.blobs:
+        yield _article(message, session.blobs)
+        pictures.update(url_of(image).removeprefix("blob:") for image in images_of(message))
+    if session.blobs.keys() - pictures:
         yield "<h2>Kept beside the messages</h2>\n"
     for blob_id, blob in readable(session.blobs):
-        yield _blob(blob_id, blob)
+        if blob_id not in pictures:
+            yield _blob(blob_id, blob)
     yield "</body>\n</html>\n"
 
 
@@ -51,7 +57,7 @@ def _folder(metadata: Mapping[str, Any]) -> str:
     return f", in {_safe(reveal(folder))}" if folder else ""
 
 
-def _article(message: Message) -> str:
+def _article(message: Message, blobs: Mapping[str, Blob]) -> str:
     role = str(message.get("role", ""))
     kind = role if role in _WHO else "other"
     when = f" <small>{_safe(message.get('ts'))}</small>" if message.get("ts") else ""
@@ -64,8 +70,9 @@ def _article(message: Message) -> str:
         _folded(f"Calls {_name(call['function']['name'])}", call["function"]["arguments"]) for call in calls_of(message)
     )
     body = f'<pre dir="auto">{_safe(words)}</pre>\n' if words else ""
+    texts = "".join(_folded(f"Attached {_name(one['name'])}", one["text"]) for one in attached_of(message))
     heading = f"<h2>{_name(_WHO.get(role, role))}{when}</h2>\n"
-    return f'<article class="{kind}">\n{heading}{body}{_pictures(message)}{calls}</article>\n'
+    return f'<article class="{kind}">\n{heading}{body}{texts}{_pictures(message, blobs)}{calls}</article>\n'
 
 
 def _folded(summary: str, words: str) -> str:
@@ -73,16 +80,21 @@ def _folded(summary: str, words: str) -> str:
     return f'<details><summary>{summary}</summary>\n<pre dir="auto">{_safe(words)}</pre>\n</details>\n'
 
 
-def _pictures(message: Message) -> str:
-    parts = [fields(part) for part in entries(message.get("content"))]
-    urls = [text(fields(part.get("image_url")).get("url")) for part in parts if "image_url" in part]
-    return "".join(_picture(url) for url in urls)
+def _pictures(message: Message, blobs: Mapping[str, Blob]) -> str:
+    return "".join(_picture(url_of(image), about(image), blobs) for image in images_of(message))
 
 
-def _picture(url: str) -> str:
-    """A picture that is in the message; any other address is only told, never loaded."""
+def _picture(url: str, told: str, blobs: Mapping[str, Blob]) -> str:
+    """A picture that is in the message or kept beside it; any other address is only told, never loaded."""
+    named = _name(told) or "a picture"
+    if url.startswith("blob:"):
+        try:
+            data = blobs[url.removeprefix("blob:")].data
+        except LookupError:
+            return f"<p>[{named}, which cannot be found any more]</p>\n"
+        url = f"data:image/{kind_of(data)};base64,{base64.b64encode(data).decode()}"
     if _PICTURE.fullmatch(url):
-        return f'<p><img alt="a picture" src="{url}"></p>\n'
+        return f'<p><img alt="{named}" src="{url}"></p>\n'
     return f"<p>[a picture at {_safe(url[:200])}]</p>\n"
 
 

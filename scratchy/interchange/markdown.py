@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from scratchy.core.messages import Message, calls_of, text_of
-from scratchy.interchange.transcript import Written, entries, fields
+from scratchy.core.images import shown_of
+from scratchy.core.messages import Message, attached_of, calls_of, text_of
+from scratchy.interchange.transcript import Written
 
 _HEADINGS = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 LOST = "what is no text (usage, times but those of messages)"
@@ -24,22 +25,20 @@ def _section(message: Message) -> str:
     heading = _one_line(_HEADINGS.get(role, role))
     name = f" `{_one_line(str(message.get('name')))}`" if role == "tool" and message.get("name") else ""
     when = f" ({_one_line(str(message.get('ts')))})" if message.get("ts") else ""
-    text = text_of(message)
+    text = text_of(message) if role == "tool" else shown_of(message)
     body = fenced(text) if role == "tool" else text
     calls = "".join(
         f"\n\nCalls `{_one_line(call['function']['name'])}`:\n\n{fenced(call['function']['arguments'], 'json')}"
         for call in calls_of(message)
     )
-    pictures = "\n\n[a picture]" * count_pictures(message)
-    return f"## {heading}{name}{when}\n\n{body}{pictures}{calls}\n"
+    texts = "".join(
+        f"\n\nAttached `{_one_line(one['name'])}`:\n\n{fenced(one['text'])}" for one in attached_of(message)
+    )
+    return f"## {heading}{name}{when}\n\n{body}{texts}{calls}\n"
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def count_pictures(message: Message) -> int:
-    return sum("image_url" in fields(part) for part in entries(message.get("content")))
 
 
 def fenced(text: str, language: str = "") -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from scratchy.core.errors import SessionExistsError, SessionNotFoundError
-from scratchy.core.messages import text_of
+from scratchy.core.images import shown_of
 from scratchy.core.ports import Store
 from scratchy.core.stored import Header, TrashEntry, first_only
 from scratchy.sessions.desk import Desk
@@ -78,7 +78,7 @@ def turns(store: Store, session_id: str) -> Iterator[Turn]:
         for at in range(len(messages) - 1, -1, -1):
             if messages[at].get("role") == "user":
                 back += 1
-                yield Turn(back, before + at, text_of(messages[at]))
+                yield Turn(back, before + at, shown_of(messages[at]))
 
 
 async def last_turns(desk: Desk, most: int) -> list[Turn]:

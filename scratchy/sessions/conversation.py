@@ -15,7 +15,7 @@ from typing import Any
 from scratchy.core.context import context_of
 from scratchy.core.errors import ProviderError, SessionError
 from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
-from scratchy.core.images import line_of, said
+from scratchy.core.images import line_of, said, titled
 from scratchy.core.loop import NewId, TurnSettings, run_turn
 from scratchy.core.messages import Attachment, Message, ToolSpec, Usage, calls_of
 from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
@@ -323,7 +323,7 @@ class Conversation:
         try:
             if not self._saving.any_stored:  # folder and machine belong to it even if no model ever answers
                 if self.session.title is None and self.engine.title_of is not None:
-                    self.session.title = self.worded = self.engine.title_of(said(line)[0])
+                    self.session.title = self.worded = self.engine.title_of(titled(line))
                 await self._saving.keep_facts(self.engine.facts(), self.session.title)
             notices = await self._saving.store_all()
         except BaseException as error:

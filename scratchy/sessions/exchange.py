@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from scratchy import compose
 from scratchy.core.errors import FormatError, SessionError, SessionExistsError
+from scratchy.core.images import shown_of
 from scratchy.core.messages import Message, calls_of, text_of
 from scratchy.core.ports import SessionWriter, Store
 from scratchy.core.stored import Header
@@ -161,7 +162,8 @@ class _Incoming:
         metadata = self._metadata()
         times = (_time(message.get("ts")) for message in batch)
         self._from.created_at = self._from.created_at or next(filter(None, times), "")
-        words = next((text for one in batch if one.get("role") == "user" and (text := text_of(one).strip())), "")
+        said = (shown_of(one, brief=True).strip() for one in batch if one.get("role") == "user")
+        words = next(filter(None, said), "")
         writer = self._open(session_id, metadata)
         try:
             writer.append(batch)

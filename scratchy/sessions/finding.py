@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from scratchy import compose
 from scratchy.core.errors import ScratchyError
 from scratchy.core.found import Found
-from scratchy.core.messages import Message, text_of
+from scratchy.core.images import shown_of
+from scratchy.core.messages import Message
 from scratchy.core.ports import Store
 from scratchy.core.stored import Header, SessionInfo, tags_in
 from scratchy.core.text import reveal
@@ -156,7 +157,7 @@ class Finder:
             first = self._first(info)
         except (ScratchyError, ValueError, OSError):
             return ""
-        return words_title(said) if first is not None and (said := text_of(first).strip()) else ""
+        return words_title(said) if first is not None and (said := shown_of(first, brief=True).strip()) else ""
 
     def _first(self, info: SessionInfo) -> Message | None:
         beginning = islice(self._store.items(info.session_id), _FIRST)
@@ -232,7 +233,7 @@ def _searched(info: SessionInfo) -> str:
 
 def _words(message: Message | None) -> str:
     """The beginning of what it says, on one line."""
-    return " ".join(text_of(message)[: 4 * _SHOWN].split())[:_SHOWN] if message is not None else ""
+    return " ".join(shown_of(message, brief=True)[: 4 * _SHOWN].split())[:_SHOWN] if message is not None else ""
 
 
 def _activity(info: SessionInfo) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scratchy.core.errors import ProviderError
 from scratchy.core.events import TextDelta, ThinkingDelta
+from scratchy.core.images import shown_of
 from scratchy.core.messages import Message, Usage, text_of
 from scratchy.core.ports import Provider, Reply
 from scratchy.core.stored import tags_in
@@ -42,7 +43,7 @@ class Asked(NamedTuple):
 async def ask(provider: Provider, messages: list[Message]) -> Asked:
     """One small request, without tools and without a second try. Raises: ProviderError, TimeoutError."""
     said, answered = (
-        next((text_of(message) for message in messages if message.get("role") == role), "")
+        next((shown_of(message, brief=True) for message in messages if message.get("role") == role), "")
         for role in ("user", "assistant")
     )
     question = _QUESTION.format(said=said[:_GIVEN_USER], answered=answered[:_GIVEN_ANSWER])

@@ -9,7 +9,8 @@ from pathlib import Path
 from scratchy import compose
 from scratchy.commands.telling import call_text, messages_text
 from scratchy.core.errors import SessionNotFoundError
-from scratchy.core.messages import calls_of, text_of
+from scratchy.core.images import shown_of
+from scratchy.core.messages import attached_of, calls_of
 from scratchy.core.text import clean, escaped_json
 from scratchy.sessions.manager import SessionManager
 from scratchy.shell.printing import say
@@ -29,7 +30,8 @@ def show_session(folder: Path, session_id: str, as_json: bool, around: int | Non
         return 0
     for message in messages:
         calls = "".join(f"\n→ {call_text(call)}" for call in calls_of(message))
-        say(clean(f"{message.get('role')}: {text_of(message)}{calls}\n"))
+        texts = "".join(f"\n[attached: {one['name']}]\n{one['text']}" for one in attached_of(message))
+        say(clean(f"{message.get('role')}: {shown_of(message)}{texts}{calls}\n"))
     return 0
 
 

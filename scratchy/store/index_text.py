@@ -12,7 +12,8 @@ from importlib import import_module
 from itertools import islice
 from typing import Any, NamedTuple, cast
 
-from scratchy.core.messages import calls_of, text_of
+from scratchy.core.images import shown_of
+from scratchy.core.messages import calls_of
 
 SAID_MOST = 1 << 20  # characters of one message that are indexed; of a tool's result fewer
 TOOL_MOST = 1 << 16
@@ -41,7 +42,8 @@ def words_of(message: Mapping[str, Any]) -> str:
     if role not in ("user", "assistant", "tool") or (role == "tool" and message.get("name") == "search_sessions"):
         return ""
     calls = [f"{call['function']['name']} {_readable(call['function']['arguments'])}" for call in calls_of(message)]
-    text = "\n".join([text_of(message), *calls]) if calls else text_of(message)
+    said = shown_of(message, brief=True)
+    text = "\n".join([said, *calls]) if calls else said
     most = TOOL_MOST if role == "tool" else SAID_MOST
     return text if len(text) <= most else f"{text[: most * 3 // 4]}\n{text[-most // 4 :]}"
 

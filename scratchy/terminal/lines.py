@@ -4,6 +4,7 @@ All take text as a model or tool wrote it and make it harmless. Not here: Markdo
 """
 
 from scratchy.core.errors import save_problem
+from scratchy.core.images import shown
 from scratchy.core.text import clean, reveal
 from scratchy.terminal.theme import sgr, used
 
@@ -21,7 +22,7 @@ def dimmed(text: str) -> str:
 
 
 def user_lines(prompt: str, text: str) -> str:
-    return paint(prompt, "prompt") + clean(text) + "\n"
+    return paint(prompt, "prompt") + clean(shown(text)) + "\n"
 
 
 def header(session_id: str) -> str:

@@ -15,7 +15,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from scratchy.commands.rows import age, named, short_age, shown, straight
 from scratchy.core.errors import ScratchyError
-from scratchy.core.messages import text_of
+from scratchy.core.images import shown_of
 from scratchy.core.stored import SessionInfo, tags_in
 from scratchy.sessions.finding import Finder, Look, folder_of, model_of
 from scratchy.sessions.times import local_time
@@ -253,7 +253,7 @@ class SessionRows:
         try:
             said = await asyncio.to_thread(self.finder.said, row)
             text = "\n\n".join(
-                f"{_WHO.get(message.get('role', ''), 'Tool')}: {text_of(message)[-_PREVIEW:].strip()}"
+                f"{_WHO.get(message.get('role', ''), 'Tool')}: {shown_of(message, brief=True)[-_PREVIEW:].strip()}"
                 for message in said
             )
         except (ScratchyError, ValueError, OSError) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from scratchy.commands.telling import arguments_text
+from scratchy.core.images import shown_of
 from scratchy.core.messages import Message, ToolCall, calls_of, text_of
 from scratchy.core.session import INTERRUPTED
 from scratchy.core.text import reveal
@@ -42,7 +43,7 @@ class Show:
         results = {message["tool_call_id"]: message for message in messages if "tool_call_id" in message}
         out: list[str] = []
         for message in messages:
-            text = _end(text_of(message).strip())
+            text = _end(shown_of(message).strip())
             if message.get("role") == "user" and text:
                 out.append(_clipped(user_lines(f"[{reveal(session_id)}] You: ", text)))
             elif message.get("role") == "assistant":
