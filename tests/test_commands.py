@@ -13,6 +13,7 @@ from sessionbench import answer, calling, desk_in, run, script, take, texts, use
 from scratchy import MemoryStore, SessionManager
 from scratchy.commands.advice import at_prompt
 from scratchy.commands.dispatch import command_names, dispatch
+from scratchy.commands.help import TOPICS
 from scratchy.commands.listing import newest, pickable
 from scratchy.commands.rows import age
 from scratchy.commands.talk import around
@@ -349,7 +350,7 @@ def test_model_shows_and_chooses(window):
         ("/sess", "No sessions"), ("/li", "No sessions"), ("/in", "Session ID"), ("/h", "'/h' could be"),
         ("/re", "'/re' could be"), ("/cle", "Type the whole name: /clear"), ("/del", "Type the whole name: /delete"),
         ("/statsu", "Unknown command '/statsu'. Did you mean /status?"), ("/xyzzy", "Unknown command '/xyzzy'. /help"),
-        ("/", "Unknown command '/'"), ("/help stat", "/status /info"), ("/help nobody", ""),
+        ("/", "Unknown command '/'"), ("/help stat", "/status (/info): "), ("/help nobody", ""),
     ],
 )  # fmt: skip
 def test_case_prefixes_and_suggestions(window, typed, begins):
@@ -357,7 +358,7 @@ def test_case_prefixes_and_suggestions(window, typed, begins):
 
 
 def test_help_names_all_and_each_has_its_words(window):
-    shown = window.type("/help")
+    shown = "".join(window.type(f"/help {topic.name}") for topic in TOPICS)
     for name in command_names():
         assert name in shown
     assert {"/help", "/status", "/info", "/sessions", "/list", "/new", "/resume", "/continue", "/switch", "/clear",

@@ -67,6 +67,16 @@ def test_values_of_flags(home):
         assert (offer(PROGRAM, words[:-1], words[-1]).kind, offered(*words)) == (VALUES, [])
 
 
+def test_settings_and_their_values(home):
+    assert offered("config", "") == ["get", "set", "unset", "path", "explain"]
+    assert offered("config", "get", "th") == ["theme"] and offered("config", "path", "") == []
+    assert offered("config", "set", "keys.G") == ["keys.GEMINI_API_KEY", "keys.GROQ_API_KEY"]
+    assert offered("config", "set", "plain", "") == ["true", "false"] and "dark" in offered(
+        "config", "set", "theme", ""
+    )
+    assert offered("config", "set", "model", "") == [] and offered("config", "set", "provider", "ol") == ["ollama"]
+
+
 def test_sessions_are_offered_wherever_one_is_named_the_newest_first(home):
     for at, name in enumerate(("one", "two", "-dash", "tea")):
         home.save(name, SAID)

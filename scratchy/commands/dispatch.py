@@ -5,7 +5,7 @@ Not here: the commands themselves (a file a theme beside this one), how an outco
 
 import difflib
 
-from scratchy.commands import branches, cost, doctor, moving, naming, search, sessions, talk
+from scratchy.commands import branches, cost, doctor, help, moving, naming, search, sessions, talk
 from scratchy.commands.advice import at_prompt
 from scratchy.commands.outcome import Entry, Outcome
 from scratchy.core.errors import ScratchyError
@@ -14,16 +14,21 @@ from scratchy.sessions.worker import finished
 
 
 async def help_(desk: Desk, argument: str) -> Outcome:
-    """Show all commands, or one of them."""
-    wanted = argument.lstrip("/").lower()
-    entries = [entry for entry in COMMANDS if not wanted or entry.name.startswith(wanted) or wanted in entry.aliases]
-    lines = [_help_line(entry) for entry in entries]
-    keys = ["", *KEYS] if not wanted else []
-    return Outcome("\n".join(lines + keys) if entries else str(_find(wanted)))
+    """Show what there is by topic, one topic (`/help keys`), or one command (`/help /undo`)."""
+    wanted = argument.lower()
+    if not wanted:
+        return Outcome(help.overview(COMMANDS))
+    topic = None if wanted.startswith("/") else help.topic_of(wanted)
+    if topic is not None:
+        return Outcome(help.topic_text(topic, COMMANDS))
+    word = wanted.lstrip("/")
+    entries = [entry for entry in COMMANDS if word in (entry.name, *entry.aliases)]
+    entries = entries or [entry for entry in COMMANDS if word and entry.name.startswith(word)]
+    return Outcome("\n".join(help.line(entry) for entry in entries) or str(_find(word)))
 
 
 COMMANDS = (
-    Entry("help", help_, (), "[command]", reads=True),
+    Entry("help", help_, (), "[topic]", reads=True),
     Entry("status", talk.status, ("info",), reads=True),
     Entry("sessions", sessions.sessions, ("list",), reads=True),
     Entry("new", sessions.new, (), "[id]"),
@@ -55,11 +60,6 @@ COMMANDS = (
 )
 
 _TELL = (talk.model, doctor.doctor, naming.title, naming.tag)  # without an argument they only read
-
-KEYS = (
-    "Enter sends (in mid-turn: queues) · Ctrl-J or Alt-Enter: newline · Esc interrupts · Ctrl-C twice or Ctrl-D leaves",
-    "Ctrl-R searches the history · Ctrl-G opens an editor · Ctrl-O shows the last tool output in full",
-)
 
 
 def command_names() -> list[str]:
@@ -104,8 +104,3 @@ def _find(word: str) -> Entry | str:
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     hint = f" Did you mean /{near[0]}?" if near else " /help lists them."
     return f"Unknown command '/{word}'.{hint}"
-
-
-def _help_line(entry: Entry) -> str:
-    names = " ".join(f"/{name}" for name in (entry.name, *entry.aliases))
-    return f"{names} {entry.argument}".strip().ljust(32) + f" {entry.help}"

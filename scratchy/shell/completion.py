@@ -7,7 +7,6 @@ Not here: the shells' own scripts (completion_scripts.py), how bash cuts and quo
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,16 +36,15 @@ class Offer(NamedTuple):
 
 
 class Spot(NamedTuple):
-    """Where the word stands: in which command, as the value of which option or the how-manieth argument; `given`:
-    options before it, by their parameter's name."""
+    """Where the word stands: in which command, as the value of which option, after which arguments; `given`: options
+    before it, by their parameter's name; `ended`: no option follows."""
 
     command: Any
     path: str
     option: Any
-    number: int
+    arguments: Sequence[str]
     ended: bool
     given: Mapping[str, str]
-    first: str
 
 
 def answer(program: Any, shell: str, words: Sequence[str]) -> None:
@@ -95,7 +93,8 @@ def _begun(word: str, found: Offer) -> Offer:
 
 
 def _spot(program: Any, before: Sequence[str]) -> Spot:
-    command, path, number, ended, first = program, "", 0, False, ""
+    command, path, ended = program, "", False
+    arguments: list[str] = []
     given: dict[str, str] = {}
     option: Any = None
     for word in before:
@@ -114,8 +113,8 @@ def _spot(program: Any, before: Sequence[str]) -> Spot:
         elif hasattr(command, "commands"):
             command, path = command.commands.get(word), f"{path} {word}".strip()
         else:
-            first, number = first or word, number + 1
-    return Spot(command, path, option, number, ended, given, first)
+            arguments.append(word)
+    return Spot(command, path, option, arguments, ended, given)
 
 
 def _option(command: Any, name: str) -> Any:
@@ -131,7 +130,8 @@ def _options(command: Any) -> list[Any]:
 
 def _argument(spot: Spot) -> Any:
     there = [one for one in getattr(spot.command, "params", ()) if one.param_type_name == "argument"]
-    return there[spot.number] if spot.number < len(there) else there[-1] if there and there[-1].nargs == -1 else None
+    at = len(spot.arguments)
+    return there[at] if at < len(there) else there[-1] if there and there[-1].nargs == -1 else None
 
 
 # -- what may stand there
@@ -165,17 +165,31 @@ def _values(spot: Spot, parameter: Any, word: str, *, attached: bool = False) ->
         ids = _ids(spot, word)
         free = attached or spot.ended  # else a dash would begin a flag
         return Offer(values=[pair for pair in ids if free or not pair[0].startswith("-")])
-    small = {
-        "provider": compose.PROVIDERS,
-        "form": tuple(kind.lstrip(".") for kind in compose.WRITTEN),
-        "key": _keys(),
-        "shell": SHELLS,
-    }
-    return Offer(values=[(value, "") for value in small.get(name, ())])
+    return Offer(values=[(value, "") for value in _known(spot, name)])
 
 
-def _keys() -> tuple[str, ...]:
-    return tuple(config.KEYS)
+def _known(spot: Spot, name: str) -> Sequence[str]:
+    match name:
+        case "provider":
+            return compose.PROVIDERS
+        case "form":
+            return [kind.lstrip(".") for kind in compose.WRITTEN]
+        case "key":
+            return _settings(spot)
+        case "value" if spot.path == "config":
+            return values_of(spot.arguments[1])
+        case "shell":
+            return SHELLS
+        case _:
+            return ()
+
+
+def _settings(spot: Spot) -> list[str]:
+    """Their names; those inside tables as far as they are known."""
+    if spot.arguments[0] == "path":
+        return []
+    plain = [key for key in config.KEYS if key not in ("keys", "prices")]
+    return [*plain, *(f"keys.{name}" for name in config.KEY_NAMES)]
 
 
 def _models(spot: Spot) -> list[tuple[str, str]]:
@@ -239,6 +253,8 @@ def _is_id(text: str) -> bool:
         return False
 
 
-def values_of_key(key: str) -> Sequence[str]:
+def values_of(name: str) -> Sequence[str]:
     """What a setting may be, where that is a short list."""
-    return import_module("scratchy.shell.settings").values_of(key)
+    if name == "provider":
+        return compose.PROVIDERS
+    return ("true", "false") if config.KINDS.get(name) is bool else config.CHOICES.get(name, ())

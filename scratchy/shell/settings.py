@@ -5,7 +5,7 @@ No key is ever shown: only that there is one, and its last four characters. Not 
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
@@ -190,13 +190,6 @@ def check_name(name: str, settings: Settings | None = None) -> None:
         raise ConfigError(f"'{inner}' is no key that is read here; the keys are {', '.join(config.KEY_NAMES)}.")
     if not known:
         raise ConfigError(f"There is no setting '{name}'. The settings are: {', '.join(config.KEYS)}.")
-
-
-def values_of(name: str) -> Sequence[str]:
-    """What a setting may be, where that is a short list."""
-    if name == "provider":
-        return compose.PROVIDERS
-    return ("true", "false") if config.KINDS.get(name) is bool else config.CHOICES.get(name, ())
 
 
 def _source(told: Told) -> str:
