@@ -1,21 +1,32 @@
-"""Long pastes stand in the prompt as `[Pasted #1, 120 lines]` and are themselves again when the line is sent."""
+"""Long pastes stand in the prompt as `[Pasted #1, 120 lines]` and are themselves again when the line is sent; images
+stand there as `[Image #1]`.
 
+Not here: how an image comes in (pictures), what becomes of its mark when the line is stored (core.images).
+"""
+
+import asyncio
 import re
+
+from scratchy.core.text import clean
 
 _LINES = 8
 _CHARACTERS = 1500
+_IMAGE = r"\[Image #(\d+)\]"
+_WHOLE = r"\[image: [^\[\]\n]{1,200}, blob:[0-9a-f]{32}\]"  # as core.images.mark makes it
 _MARK = r"\[Pasted #(\d+), \d+ (?:lines?|characters)\]"
 
 
 class Pastes:
-    """The pastes of this window, by number."""
+    """The pastes of this window, by number. `pending`: images that are not kept yet."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
+        self._images: list[str] = []
+        self.pending: set[asyncio.Task[None]] = set()
 
     def shown(self, text: str) -> str:
         """What to put into the prompt for a paste of `text`."""
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        text = clean(text.replace("\r\n", "\n").replace("\r", "\n"))
         lines = text.removesuffix("\n").count("\n") + 1
         if lines < _LINES and len(text) < _CHARACTERS:
             return text
@@ -28,7 +39,34 @@ class Pastes:
 
     def expanded(self, line: str) -> str:
         """`line` with each mark of this window replaced by what was pasted; others are text."""
-        return re.sub(_MARK, self._text, line)
+        return re.sub(_IMAGE, self._image, re.sub(_MARK, self._text, line))
+
+    def image(self) -> str:
+        """What stands for an image that is being looked at; until it is settled it stands for itself."""
+        self._images.append("")
+        return f"[Image #{len(self._images)}]"
+
+    def settle(self, mark: str, whole: str) -> None:
+        """From now on `mark` stands for `whole`: the image's own mark, or the text that it was pasted as."""
+        self._images[int(mark[len("[Image #") : -1]) - 1] = whole
+
+    async def settled(self) -> None:
+        """Wait until all images are kept, or are text again."""
+        while self.pending:
+            await asyncio.wait(self.pending)
+
+    def collapsed(self, text: str) -> str:
+        """A line that was expanded, for the prompt: its images are marks again."""
+        return re.sub(_WHOLE, self._shown, text)
+
+    def _shown(self, found: re.Match[str]) -> str:
+        if found[0] not in self._images:
+            self._images.append(found[0])
+        return f"[Image #{self._images.index(found[0]) + 1}]"
+
+    def _image(self, found: re.Match[str]) -> str:
+        number = int(found[1])
+        return (0 < number <= len(self._images) and self._images[number - 1]) or found[0]
 
     def _text(self, found: re.Match[str]) -> str:
         number = int(found[1])
