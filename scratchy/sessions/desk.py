@@ -10,7 +10,7 @@ from typing import Any
 
 from scratchy import compose
 from scratchy.compose import Choice, Config
-from scratchy.compose.prices import price_of
+from scratchy.compose.prices import price_of, window_of
 from scratchy.core.errors import (
     ConfigError,
     ProviderError,
@@ -356,6 +356,12 @@ class Desk:
         if folder not in self._projects:
             self._projects[folder] = Look(folder, self.conversation.session.metadata.get("project"))
         return self._projects[folder]
+
+    @property
+    def window(self) -> int | None:
+        """Context length in tokens of the model in use, where known."""
+        provider = self.provider
+        return (window_of(self.config, provider.model) or provider.window) if provider else None
 
     def _price(self) -> Price | None:
         choice = self._answering.current

@@ -4,12 +4,16 @@ Not here: when it is drawn (screen) and who fills it (turns, approve, repl).
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
 from scratchy.core.text import clean_tail
 from scratchy.terminal.folding import folded
 from scratchy.terminal.lines import one_line
+
+if TYPE_CHECKING:
+    from scratchy.terminal.pace import Pace
 
 Row = list[tuple[str, str]]
 
@@ -58,6 +62,7 @@ class Live:
         self.note = note
         self.question = question
         self.hint = hint
+        self.pace: Pace | None = None  # of the answer that is being written, or of the last one
 
 
 def rows(live: Live, now: float, width: int, height: int) -> list[Row]:

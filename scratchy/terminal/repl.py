@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from scratchy.sessions.conversation import Conversation
     from scratchy.sessions.desk import Desk
     from scratchy.terminal.show import Show
+    from scratchy.terminal.status import Status
     from scratchy.terminal.turns import TurnView
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Repl:
         self._boot = boot
         self._desk: Desk | None = None
         self._show: Show | None = None
+        self._status: Status | None = None
         self._task: asyncio.Task[None] | None = None
         self._in_turn = self._stopping = False
         self._beside: set[asyncio.Task[None]] = set()
@@ -125,6 +127,7 @@ class Repl:
             self._desk = await self._boot.make_desk(self._say)
             await self._show_recent()
             await self._drafting.begin(self._desk.conversation)
+            await self._look()
             self._show_standing()
             while True:
                 line = await self._waiting.take()
@@ -133,6 +136,7 @@ class Repl:
                 await self._run_alone(self._command(line) if line.startswith("/") else self._turn(line))
                 self._waiting.done()
                 await self._drafting.begin(self._desk.conversation)
+                await self._look()
                 self._show_standing()
         except Exception as failure:
             if self._screen.app.is_running and not self._screen.app.is_done:
@@ -206,6 +210,14 @@ class Repl:
         """What holds between turns: the queue, and whether the last save failed."""
         self._screen.live.unsaved = self._ready_desk().conversation.unsaved
         self._waiting.show()
+
+    async def _look(self) -> None:
+        """Read anew what stands below the input."""
+        if self._status is None:
+            made: type[Status] = (await asyncio.to_thread(import_module, "scratchy.terminal.status")).Status
+            self._status = made(self._ready_desk(), self._screen.live)
+            self._screen.stand_below(self._status.row)
+        await self._status.look()
 
     # -- what keys ask for
 

@@ -44,10 +44,11 @@ from prompt_toolkit.widgets import SearchToolbar
 
 from scratchy import system
 from scratchy.terminal.frames import Frames, open_output
-from scratchy.terminal.layout import Live, rows
+from scratchy.terminal.layout import Live, Row, rows
 from scratchy.terminal.theme import toolkit_style, used
 
 FRAME = 1 / 12  # seconds between two redraws of our own
+_ROWS_FOR_FOOT = 6  # of a window in which the row below the input has a place
 ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a frame stay under 100 ms
 
 _MENU = {
@@ -88,7 +89,9 @@ class Screen:
         self._pending: list[str] = []
         self._flush_planned = False
         self._ticker: asyncio.Task[None] | None = None
-        self._rows: list[list[tuple[str, str]]] = []
+        self._rows: list[Row] = []
+        self._foot: Callable[[int], Row] = no_row
+        self._foot_row: Row = []
         self._output = open_output()
         self.found = system.terminal_settings(sys.stdin.fileno())
         self.app: Application[int] = self._application()
@@ -121,6 +124,14 @@ class Screen:
                 self.app.renderer.erase()
                 self.app.invalidate()
 
+    def stand_below(self, foot: Callable[[int], Row]) -> None:
+        """From now on one row below the input, of the cells given, where there is room. Made anew for each drawing."""
+        self._foot = foot
+        window = Window(FormattedTextControl(lambda: [*self._foot_row]), height=1)
+        self._parts.children.append(ConditionalContainer(window, Condition(lambda: bool(self._foot_row))))
+        self.app.before_render += self._make_foot
+        self.refresh()
+
     def write(self, text: str) -> None:
         """Whole lines (ending in a newline) for the scrollback, above the prompt, soon and in order."""
         if text:
@@ -150,8 +161,8 @@ class Screen:
             return
         text = "".join(self._pending)
         self._pending.clear()
-        fresh = self._live_rows()
-        if not text and fresh == self._rows:
+        before, fresh = self._foot_row, self._live_rows()
+        if not text and (fresh, self._foot_row) == (self._rows, before):
             return
         shrinks = len(fresh) < len(self._rows)
         self._rows = fresh
@@ -225,9 +236,16 @@ class Screen:
             self._output.flush()
 
     def _live_rows(self) -> list[list[tuple[str, str]]]:
+        self._make_foot()
         size = self._output.get_size()
-        room = size.rows - 4 if self._panel is None else size.rows // 4
+        room = size.rows - 4 - len(self._foot_row) if self._panel is None else size.rows // 4
         return rows(self.live, time.monotonic(), max(size.columns - 1, 8), max(room, 2))
+
+    def _make_foot(self, _: object = None) -> None:
+        """None where something else stands below the input, or in its place."""
+        taken = self._panel is not None or self.buffer.complete_state is not None or self.app.layout.is_searching
+        height, columns = self._output.get_size()
+        self._foot_row = [] if taken or height < _ROWS_FOR_FOOT else self._foot(max(columns - 1, 8))
 
     def _before_input(self) -> StyleAndTextTuples:
         """The prompt; where something runs unasked the mode stands out."""
@@ -279,8 +297,9 @@ class Screen:
             ConditionalContainer(menu, has_completions & has_focus(self.buffer)),
             ConditionalContainer(search, is_searching),
         ]
+        self._parts = HSplit(parts, align=VerticalAlign.TOP)
         app: Application[int] = Application(
-            layout=Layout(HSplit(parts, align=VerticalAlign.TOP), entry),
+            layout=Layout(self._parts, entry),
             key_bindings=self.keys,
             style=style(),
             output=self._output,

@@ -30,6 +30,7 @@ from scratchy.core.text import clean
 from scratchy.terminal.folding import folded
 from scratchy.terminal.layout import TAIL_ROWS, Running
 from scratchy.terminal.lines import approval_lines, error, first_line, header, notice, tool_end, tool_line
+from scratchy.terminal.pace import Pace
 from scratchy.terminal.render import Renderer
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.splitter import Block, Splitter
@@ -60,6 +61,7 @@ class TurnView:
         self._streamed = False
         self._shown = ""  # what was written last: "", "header", "text" or "lines"
         self._had_text = False
+        live.pace = self._pace = live.pace or Pace()
         renderer.start()
         live.status, live.since = "waiting for the model", time.monotonic()
 
@@ -72,6 +74,7 @@ class TurnView:
                 if type(event) is TextDelta:
                     self.delta(event.text)
                 else:
+                    self._pace.take(event)
                     self.show(event)
                 if type(event) is ApprovalRequested:
                     await self.drain()  # all of it stands above the question
@@ -104,6 +107,7 @@ class TurnView:
 
     def delta(self, text: str) -> None:
         self._streamed = True
+        self._pace.add(text)
         blocks = self._splitter.feed(text)
         if blocks:
             self._push_blocks(blocks)

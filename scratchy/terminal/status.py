@@ -1,0 +1,102 @@
+"""The line below the input: which model, how full its context is, what was spent, how fast, which mode and branch.
+
+It is made when something else is drawn, and is nothing to wait for: no timer, no process. Not here: drawing (screen),
+reading the branch (branch), the speed (pace).
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from prompt_toolkit.utils import get_cwidth
+
+from scratchy.core.messages import Message, usage_of
+from scratchy.core.modes import ASK
+from scratchy.core.prices import estimated, money
+from scratchy.core.text import reveal
+from scratchy.sessions.desk import Desk
+from scratchy.terminal.branch import branch_of
+from scratchy.terminal.layout import Live, Row, clip
+from scratchy.terminal.lines import one_line
+
+_BETWEEN = " · "
+_NAME_CELLS = 32  # of a model's or a branch's name
+_DROPPED = ("branch", "speed", "mode", "cost", "context")  # where there is no room, in this order
+
+
+class Status:
+    """Of one window. `look` after each turn and command: it reads what lies on disk."""
+
+    def __init__(self, desk: Desk, live: Live) -> None:
+        self._desk = desk
+        self._live = live
+        self._branch = ""
+        self._context = _Context()
+
+    async def look(self) -> None:
+        self._branch = await asyncio.to_thread(branch_of, self._desk.config.folder)
+
+    def row(self, width: int) -> Row:
+        """At most `width` cells."""
+        parts = {name: text for name, text in self._parts() if text}
+        for name in _DROPPED:
+            if get_cwidth(_BETWEEN.join(parts.values())) <= width:
+                break
+            parts.pop(name, None)
+        return [("class:dim class:status", clip(_BETWEEN.join(parts.values()), width))]
+
+    def _parts(self) -> Sequence[tuple[str, str]]:
+        desk = self._desk
+        provider, pace = desk.provider, self._live.pace
+        spending = desk.spending
+        budget = f" of {money(spending.budget)}" if spending.budget is not None else ""
+        model = provider.model if provider else ""
+        return (
+            ("model", _name(model)),
+            ("context", self._context.told(desk.conversation.session.messages, desk.window) if model else ""),
+            ("cost", f"{spending.all.cost}{budget}" if model else ""),
+            ("speed", pace.now() if pace else ""),
+            ("mode", "" if desk.mode == ASK else desk.mode),
+            ("branch", _name(self._branch)),
+        )
+
+
+class _Context:
+    """How many tokens the next request has: as the server counted the last one, and what has come since."""
+
+    def __init__(self) -> None:
+        self._tokens = self._until = 0
+        self._counted = False
+        self._last: Message | None = None
+
+    def told(self, messages: Sequence[Message], window: int | None) -> str:
+        """`context 12%`; of an unknown window `context 1,200 tokens`. An estimate has a `~`."""
+        self._measure(messages)
+        about = "" if self._counted else "~"
+        if not window:
+            return f"context {about}{self._tokens:,} tokens"
+        return f"context {about}{round(100 * self._tokens / window)}%"
+
+    def _measure(self, messages: Sequence[Message]) -> None:
+        """Looks at each message once."""
+        until = self._until
+        if not (0 < until <= len(messages) and messages[until - 1] is self._last):
+            answers = (at for at in range(len(messages) - 1, -1, -1) if _size(messages[at]))
+            until = next(answers, 0)
+            self._tokens, self._counted = 0, False
+        for message in messages[until:]:
+            size = _size(message)
+            self._tokens = size or self._tokens + estimated([message])
+            self._counted = bool(size)
+        self._until, self._last = len(messages), messages[-1] if messages else None
+
+
+def _size(message: Message) -> int:
+    """Tokens of the request that this message answers, and of the answer; 0 where nobody counted them."""
+    usage = usage_of(message)
+    if message.get("role") != "assistant" or "prompt_tokens" not in usage:
+        return 0
+    return usage["prompt_tokens"] + usage.get("completion_tokens", 0)
+
+
+def _name(text: str) -> str:
+    return clip(one_line(reveal(text)), _NAME_CELLS)
