@@ -1,6 +1,7 @@
 """What differs between Linux, macOS and Windows: all three are written here, and nowhere else."""
 
 import contextlib
+import errno
 import os
 import select
 import signal
@@ -94,6 +95,25 @@ def first_bytes(path: str, most: int) -> bytes:
         return b""
     with open(handle, "rb") as file:
         return file.read(most) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+
+
+def open_beneath(top: Path, path: Path) -> int:
+    """A descriptor of the folder or regular file `path`, for reading: `top` or below it, reached through no link. What
+    else stands there (a link that came in between, a FIFO, a device) is not opened. Raises: OSError."""
+    parts = path.relative_to(top).parts
+    if WINDOWS:
+        return os.open(path, os.O_RDONLY | SAFE_OPEN)
+    handle = os.open(top, os.O_RDONLY | os.O_DIRECTORY | SAFE_OPEN)
+    for part in parts:
+        above = handle
+        try:
+            mode = os.stat(part, dir_fd=above, follow_symlinks=False).st_mode
+            if not (stat.S_ISDIR(mode) or (stat.S_ISREG(mode) and part is parts[-1])):
+                raise OSError(errno.ELOOP, "Not a regular file", str(path))
+            handle = os.open(part, os.O_RDONLY | SAFE_OPEN, dir_fd=above)
+        finally:
+            os.close(above)
+    return handle
 
 
 _HERE, _BIRTH = -100, 0x800  # of Linux's statx: AT_FDCWD, STATX_BTIME

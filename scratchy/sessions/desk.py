@@ -31,8 +31,11 @@ from scratchy.sessions.exchange import Exported, Imported, import_session
 from scratchy.sessions.exporting import export_conversation
 from scratchy.sessions.looking import Look
 from scratchy.sessions.manager import SessionManager
+from scratchy.sessions.mentions import Mentions, recent_mentions
 from scratchy.sessions.opening import Opened, made_id, open_session
+from scratchy.sessions.paths import Paths
 from scratchy.sessions.project import is_away, is_same, project_in, working_folder
+from scratchy.sessions.quoting import Quotes
 from scratchy.sessions.searching import ProjectRecall, Searching
 from scratchy.sessions.spending import Spending
 from scratchy.sessions.titles import Titler
@@ -307,6 +310,8 @@ class Desk:
             editor=self._editor,
             config=self.config,
         )
+        quotes = Quotes(self.manager.store, session.session_id, self._facts)
+        self.paths = Paths(folder, self.config.add_dirs, lambda: recent_mentions(session.messages))
         engine = Engine(
             self._provider_for_turn,
             tools,
@@ -316,6 +321,7 @@ class Desk:
             context=lambda: compose.message_context(folder, self.mode),
             title_of=None if self.config.titles == "off" else words_title,
             answered=self._entitle,
+            attach=Mentions(folder, self.config.add_dirs, self.scratchpad, quotes.quote).attach,
             affordable=self.spending.affordable,
             spent=self.spending.count,
             blob=self.scratchpad.content,

@@ -69,13 +69,13 @@ class ProjectRecall:
             and not info.foreign
             and info.session_id != self._session_id
             and PRIVATE not in tags_in(info.header.metadata)
-            and (everywhere or _is_kin(info.header, facts))
+            and (everywhere or is_kin(info.header, facts))
         ]
         index = compose.open_index(self._store)
         return index.search(query, limit=_FOR_MODEL, sessions=reach, width=_PASSAGE, seconds=_SCAN)
 
 
-def _is_kin(header: Header, facts: Mapping[str, Any]) -> bool:
+def is_kin(header: Header, facts: Mapping[str, Any]) -> bool:
     """The same folder, or the same project that was moved, and the same server: what it was told, it may be told."""
     if (header.metadata.get("endpoint") or "") != (facts.get("endpoint") or ""):
         return False

@@ -67,7 +67,7 @@ def walk(root: Path) -> Iterator[str]:
 
 
 def _walk(folder: Path, prefix: str, rules: tuple[Rules, ...]) -> Iterator[str]:
-    rules = (*rules, *_rules_in(folder))
+    rules = (*rules, *rules_in(folder))
     try:
         with os.scandir(folder) as entries:
             found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
@@ -75,14 +75,14 @@ def _walk(folder: Path, prefix: str, rules: tuple[Rules, ...]) -> Iterator[str]:
         return  # a folder that may not be read is left out, as ripgrep does
     for name, is_folder in found:
         row = f"{prefix}{name}/" if is_folder else f"{prefix}{name}"
-        if name == ".git" or _ignored(folder / name, is_folder, rules):
+        if name == ".git" or ignored(folder / name, is_folder, rules):
             continue
         yield row
         if is_folder:
             yield from _walk(folder / name, row, rules)
 
 
-def _rules_in(folder: Path) -> tuple[Rules, ...]:
+def rules_in(folder: Path) -> tuple[Rules, ...]:
     try:
         lines = (folder / ".gitignore").read_text("utf-8", "replace").splitlines()
         return ((f"{folder}{os.sep}", pathspec.GitIgnoreSpec.from_lines(lines)),)
@@ -99,10 +99,10 @@ def _rules_above(root: Path) -> tuple[Rules, ...]:
             return ()
         folder = folder.parent
         above.append(folder)
-    return tuple(rule for place in reversed(above) for rule in _rules_in(place))
+    return tuple(rule for place in reversed(above) for rule in rules_in(place))
 
 
-def _ignored(path: Path, is_folder: bool, rules: tuple[Rules, ...]) -> bool:
+def ignored(path: Path, is_folder: bool, rules: tuple[Rules, ...]) -> bool:
     """The innermost .gitignore that says anything decides."""
     for base, spec in reversed(rules):
         told = spec.check_file(str(path)[len(base) :].replace(os.sep, "/") + ("/" if is_folder else "")).include
