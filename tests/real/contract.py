@@ -22,8 +22,17 @@ def complaints(kind: str, body: dict[str, Any]) -> list[str]:
     found = _strictly(ollama._types.ChatRequest, body, "body")  # it takes any mapping for the parts below
     for key, model in (("messages", ollama._types.Message), ("tools", ollama._types.Tool)):
         for number, part in enumerate(body.get(key, [])):
-            found += _strictly(model, part, f"{key}[{number}]")
+            found += _strictly(model, _with_images(part), f"{key}[{number}]")
     return found
+
+
+def _with_images(message: dict[str, Any]) -> dict[str, Any]:
+    """The SDK's images are objects that it writes as the base64 they hold."""
+    if "images" not in message:
+        return message
+    images = [ollama._types.Image(value=image) for image in message["images"]]
+    assert [image.serialize_model() for image in images] == message["images"]
+    return {**message, "images": images}
 
 
 def _strictly(model: type[BaseModel], value: Any, at: str) -> list[str]:

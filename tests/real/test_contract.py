@@ -51,6 +51,16 @@ CONVERSATIONS: dict[str, list[dict[str, Any]]] = {
     ],
     "foreign content": [said("user", 7), said("user", None), said("critic", "Hm"), said("system", ["a", "b"])],
     "parts": [said("user", [{"type": "text", "text": "Look"}]), said("assistant", [{"type": "text", "text": "Yes"}])],
+    "images": [
+        said(
+            "user",
+            [
+                {"type": "text", "text": "Look"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}, "about": "cat.png"},
+                {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}},
+            ],
+        )
+    ],
     "malformed calls": [said("assistant", "x", tool_calls=[{"id": 3}, "no", call("1")])],
 }
 
