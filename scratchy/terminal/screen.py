@@ -311,6 +311,10 @@ class Screen:
         return app
 
 
+def no_row(width: int) -> Row:
+    return []
+
+
 def quick_escape(app: Application[Any]) -> None:
     """Esc waits briefly for what may follow it (Alt-Enter); Ctrl-X waits for a person."""
 

@@ -42,7 +42,7 @@ class Status:
             if get_cwidth(_BETWEEN.join(parts.values())) <= width:
                 break
             parts.pop(name, None)
-        return [("class:dim class:status", clip(_BETWEEN.join(parts.values()), width))]
+        return [("class:dim class:status", clip(_BETWEEN.join(parts.values()), width))] if parts else []
 
     def _parts(self) -> Sequence[tuple[str, str]]:
         desk = self._desk
@@ -54,7 +54,7 @@ class Status:
             ("model", _name(model)),
             ("context", self._context.told(desk.conversation.session.messages, desk.window) if model else ""),
             ("cost", f"{spending.all.cost}{budget}" if model else ""),
-            ("speed", pace.now() if pace else ""),
+            ("speed", pace.now() if pace and model else ""),
             ("mode", "" if desk.mode == ASK else desk.mode),
             ("branch", _name(self._branch)),
         )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scratchy.config import Config
 from scratchy.core.errors import ProviderUnavailableError
 from scratchy.core.events import (
     ApprovalRequested,
@@ -28,6 +29,7 @@ from scratchy.core.events import (
 )
 from scratchy.core.messages import Message, ToolCall
 from scratchy.sessions.drafts import Content, Draft
+from scratchy.sessions.spending import Spending
 from scratchy.terminal.boot import Boot, Commands
 from scratchy.terminal.repl import run
 
@@ -263,6 +265,9 @@ _TURNS = {
 class Desk:
     def __init__(self, session_id: str) -> None:
         self.conversation = Conversation(session_id)
+        self.provider = self.window = None
+        self.spending = Spending(None, lambda: None)
+        self.config = Config(Path(OPTIONS.get("folder", ".")).absolute(), Path("sessions"))
         self.mode = OPTIONS.get("mode", "ask")
         self.modes = ("ask", "accept-edits", "plan", *(["yolo"] if self.mode == "yolo" else []))
 

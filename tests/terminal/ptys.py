@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import time
@@ -12,6 +13,8 @@ from typing import Any
 import pexpect
 import pyte
 
+STATUS = re.compile(r"(.* · )?(context ~?[0-9]|branch |commit )")
+"""The row below the input."""
 PROGRAM = Path(__file__).with_name("fake_program.py")
 ROOT = Path(__file__).parents[2]
 PATIENCE = 15.0
@@ -114,7 +117,9 @@ class Terminal:
 
     def prompt(self) -> str:
         """What is typed so far in the last prompt, over all its lines."""
-        return self.text().rpartition("You:")[2].strip()
+        typed = self.text().rpartition("You:")[2].strip()
+        first, _, last = typed.rpartition("\n")
+        return first.strip() if STATUS.match(last) else typed
 
     def hang_up(self) -> None:
         """The window is closed."""
