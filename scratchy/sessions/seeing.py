@@ -13,7 +13,7 @@ from typing import Any
 from scratchy.core.errors import ImagesRefusedError
 from scratchy.core.events import ProviderEvent
 from scratchy.core.images import about, images_of, url_of
-from scratchy.core.messages import Message, ToolSpec
+from scratchy.core.messages import Message, ToolSpec, text_of
 from scratchy.core.picture import kind_of
 from scratchy.core.ports import Provider, Reply
 
@@ -64,10 +64,14 @@ class Sight:
         return f"data:image/{kind_of(data) or 'png'};base64,{base64.b64encode(data).decode()}"
 
     def _outgoing(self, message: Message, seen: bool) -> Message:
+        """Where no image is left it is a plain text again: some that take no images take no parts either."""
         content = message.get("content")
         if not isinstance(content, list) or not images_of(message):
             return message
-        return {**message, "content": [self._part(part, seen) if url_of(part) else part for part in content]}
+        parts = [self._part(part, seen) if url_of(part) else part for part in content]
+        if images_of({"content": parts}):
+            return {**message, "content": parts}
+        return {**message, "content": "\n\n".join(filter(None, (text_of({"content": [part]}) for part in parts)))}
 
     def _part(self, part: Mapping[str, Any], seen: bool) -> dict[str, Any]:
         url, named = url_of(part), f" {about(part)}" if about(part) else ""
