@@ -3,6 +3,7 @@
 Not here: what an error says (whoever raises it), turns that fail (terminal/answering.py).
 """
 
+import os
 import sys
 from itertools import pairwise
 from logging import getLogger
@@ -28,7 +29,11 @@ def failed(error: Exception, arguments: list[str]) -> int:
     """Say it on stderr, and as JSON on stdout where the arguments ask for that; returns the exit code."""
     text, code = _told(error)
     print(text if text.startswith("Usage:") else f"scratchy: {clean(text)}", file=sys.stderr)
-    tell_failed_start(_format(arguments), text, code)
+    try:
+        tell_failed_start(_format(arguments), text, code)
+        sys.stdout.flush()
+    except OSError:  # stdout is what failed: its flush at exit would fail again, and make the exit code 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 

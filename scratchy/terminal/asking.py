@@ -19,18 +19,22 @@ def nobody(request: ApprovalRequested) -> Approval:
 
 async def ask(request: ApprovalRequested, lines: LineInput, write: Callable[[str], None]) -> Approval:
     """Show the call, whole and exact, and read y, a, n or e. The end of the input is a no."""
-    write(f"The model asks to run {reveal(request.name)}:\n{reveal(request.preview)}\n")
+    shown = reveal(request.preview.removesuffix("\n")).replace("\n", "\n| ")
+    write(f"The model asks to run {reveal(request.name)}:\n| {shown}\n")
     lines.drop_typed()
     always = f", a always for {reveal(request.scope)}" if request.scope else ""
     keys = "y/a/n/e" if always else "y/n/e"
     while True:
-        write(f"Allow? y once{always}, n no, e no with a word to the model ({keys}): ")
-        match (await lines.key() or "n").lower():
+        with lines.keys():
+            write(f"Allow? y once{always}, n no, e no with a word to the model ({keys}): ")
+            typed = await lines.key() or "n"
+        write(f"{reveal(typed)[:20]}\n")
+        match typed.lower():
             case "y" | "yes":
                 return Approval(True)
             case "a" | "always" if always:
                 return Approval(True, always=True)
-            case "n" | "no" | "\x1b":
+            case "n" | "no" | "\x1b" | "\x04":
                 return Approval(False)
             case "e":
                 write("Say to the model: ")

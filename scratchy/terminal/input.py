@@ -10,6 +10,7 @@ import select
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from scratchy import system
 
@@ -69,18 +70,21 @@ class LineInput:
             raise LineTooLong
         return line
 
+    def keys(self) -> AbstractContextManager[None]:
+        """While this lasts a terminal gives each key at once and shows none of them."""
+        return system.single_keys(self._descriptor)
+
     async def key(self) -> str | None:
-        """What answers a question: a key with silence after it, or a line. A person in the middle of a sentence gives
-        several letters, which the caller takes for no answer. None at the end of the input."""
-        with system.single_keys(self._descriptor):
-            while not self._buffer.strip() and not self._ended:
-                self._buffer.clear()
-                await self._more()
-            while not self._ended and not self._buffer.endswith((b"\n", b"\r")):
-                try:
-                    await asyncio.wait_for(self._more(), SILENCE)
-                except TimeoutError:
-                    break
+        """What answers a question, inside `keys`: a key with silence after it, or a line. A person in the middle of a
+        sentence gives several letters, which the caller takes for no answer. None at the end of the input."""
+        while not self._buffer.strip() and not self._ended:
+            self._buffer.clear()
+            await self._more()
+        while not self._ended and not self._buffer.endswith((b"\n", b"\r")):
+            try:
+                await asyncio.wait_for(self._more(), SILENCE)
+            except TimeoutError:
+                break
         typed = self._buffer.strip().decode("utf-8", "replace")
         self._buffer.clear()
         return typed or None

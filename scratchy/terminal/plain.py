@@ -1,6 +1,7 @@
 """The linear face: for pipes, dumb terminals, screen readers and logs. Nothing is repainted, nothing coloured.
 
-The prompt is printed only when the turn before is stored and the program waits. Not here: the drawn screen (screen.py).
+The prompt is printed only when the turn before is stored and the program waits. Not here: how a turn looks (linear.py),
+the drawn screen (screen.py).
 """
 
 import asyncio
@@ -10,36 +11,22 @@ import sys
 import time
 from collections.abc import Coroutine
 from contextlib import aclosing, suppress
-from typing import Any, TextIO
+from typing import Any
 
 from scratchy.commands.dispatch import dispatch
 from scratchy.commands.listing import choices, newest, offered, pickable
 from scratchy.core.errors import ScratchyError, save_problem
-from scratchy.core.events import (
-    ApprovalRequested,
-    ContextTrimmed,
-    Event,
-    MessageAdded,
-    Notice,
-    RetryScheduled,
-    Saved,
-    SaveFailed,
-    TextDelta,
-    ToolFinished,
-    ToolStarted,
-    TurnFinished,
-)
-from scratchy.core.images import line_of
-from scratchy.core.messages import text_of
+from scratchy.core.events import ApprovalRequested
+from scratchy.core.images import line_of, shown, shown_of
 from scratchy.core.modes import ASK
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.desk import Desk
 from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
-from scratchy.terminal.input import LineInput
-from scratchy.terminal.lines import duration, first_line, one_line
-from scratchy.terminal.splitter import Splitter
+from scratchy.terminal.input import LONGEST, LineInput, LineTooLong
+from scratchy.terminal.linear import Alive, TurnText, say, write
+from scratchy.terminal.lines import one_line
 from scratchy.terminal.unsaved import left, no_draft, not_left, try_to_save
 
 log = logging.getLogger("scratchy.plain")
@@ -62,6 +49,7 @@ class _Plain:
         self._quit = False
         self._warned = False
         self._code = 0
+        self._prompt = ""
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -71,12 +59,14 @@ class _Plain:
                     loop.add_signal_handler(number, self._interrupt)
                 else:
                     loop.add_signal_handler(number, self._end, 128 + number)
+        with suppress(NotImplementedError, AttributeError):  # Windows has no such signal
+            loop.add_signal_handler(signal.SIGCONT, self._go_on)
         for line in self._boot.greeting:
             say(line)
         desk = await self._boot.make_desk(say)
         desk.approve = self._approve
         try:
-            await self._interruptible(desk.announce())
+            await self._interruptible(desk.announce(), Alive(say, "looking for a model"))
             await _show_stored(desk)
             while (line := await self._read(desk)) is not None:
                 if line.strip():
@@ -104,10 +94,14 @@ class _Plain:
     async def _read(self, desk: Desk) -> str | None:
         unsaved = f"(not saved: {desk.conversation.unsaved}) " if desk.conversation.unsaved else ""
         mark = "" if desk.mode == ASK else f"{desk.mode} "
-        write(f"{unsaved}[{reveal(desk.conversation.session_id)}] {mark}You: ")
+        self._prompt = f"{unsaved}[{reveal(desk.conversation.session_id)}] {mark}You: "
+        write(self._prompt)
         self._waiting = asyncio.ensure_future(self._input.line())
         try:
             return await self._waiting
+        except LineTooLong:
+            say(f"A line longer than {LONGEST:,} bytes was left out.")
+            return ""
         except asyncio.CancelledError:
             say("")
             return "" if not self._quit else None
@@ -116,16 +110,20 @@ class _Plain:
 
     async def _handle(self, desk: Desk, line: str) -> None:
         line, self._offered = self._offered.get(line.strip(), line), {}
-        await self._interruptible(self._command(desk, line) if line.startswith("/") else _show_turn(desk, line))
+        alive = Alive(say, f"running {line.split()[0]}") if line.startswith("/") else None
+        await self._interruptible(self._command(desk, line) if alive else _show_turn(desk, line), alive)
 
-    async def _interruptible(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _interruptible(self, work: Coroutine[Any, Any, None], alive: Alive | None = None) -> None:
         self._turn = asyncio.ensure_future(work)
+        watching = asyncio.ensure_future(alive.watch()) if alive else None
         try:
             await self._turn
         except asyncio.CancelledError:
             say("\nInterrupted.")
         finally:
             self._turn = None
+            if watching is not None:
+                watching.cancel()
 
     async def _command(self, desk: Desk, line: str) -> None:
         outcome = await dispatch(desk, line)
@@ -160,6 +158,11 @@ class _Plain:
         if task is not None:
             task.cancel()
 
+    def _go_on(self) -> None:
+        """Put aside with Ctrl-Z and back: the prompt stands above, and what was typed in it is gone."""
+        if self._waiting is not None:
+            write(self._prompt)
+
     def _end(self, code: int) -> None:
         self._quit, self._code = True, code
         task = self._turn or self._waiting
@@ -172,6 +175,7 @@ class _Plain:
 
 async def _show_turn(desk: Desk, line: str) -> None:
     view = TurnText(desk.conversation.session_id)
+    watching = asyncio.ensure_future(view.alive.watch())
     try:
         async with aclosing(desk.conversation.turn(line)) as events:
             async for event in events:
@@ -190,6 +194,7 @@ async def _show_turn(desk: Desk, line: str) -> None:
         view.end()
         say(clean(f"The turn failed: {type(error).__name__}: {error}{_kept(desk, line)}"))
     finally:
+        watching.cancel()
         view.end()
 
 
@@ -198,80 +203,10 @@ def _kept(desk: Desk, line: str) -> str:
     return " (your message is kept; send it again to retry)" if kept else " (the line was not sent)"
 
 
-class TurnText:
-    """A turn as plain lines on `out`: finished blocks in order, a line for each tool call and notice."""
-
-    def __init__(self, session_id: str, out: TextIO | None = None) -> None:
-        self._header = f"[{reveal(session_id)}] 🤖 Assistant:"
-        self._out = out
-        self._splitter = Splitter()
-        self._streamed = False
-        self._begun = False
-
-    def show(self, event: Event) -> None:
-        match event:
-            case TextDelta(text):
-                self._streamed = True
-                self._write("".join(self._splitter.feed(text)))
-            case MessageAdded(message) if message.get("role") == "assistant":
-                if not self._streamed:
-                    self._write("".join(self._splitter.feed(text_of(message))))
-                self._streamed = False
-                self.end()
-            case ToolStarted(name=name, summary=summary):
-                self._line(f"→ {one_line(name)}: {one_line(summary)[:300]}")
-            case ToolFinished(name=name, summary=summary, ran=False):
-                self._line(f"✗ {one_line(name)}: {one_line(summary)[:300]} · {first_line(event.output)}")
-            case ToolFinished(is_error=is_error):
-                end = f"{'✗ failed' if is_error else '✓ done'} ({duration(event.duration_ms)})"
-                self._line(f"{end}: {first_line(event.display)}")
-            case _:
-                self._notice(event)
-
-    def end(self) -> None:
-        """No more text comes for this message."""
-        rest = "".join(self._splitter.finish())
-        if rest:
-            self._write(rest if rest.endswith("\n") else f"{rest}\n")
-
-    def _notice(self, event: Event) -> None:
-        match event:
-            case RetryScheduled(reason, delay):
-                self._line(f"{reason}; trying again in {delay:.0f} s")
-            case ContextTrimmed(turns):
-                self._line(f"The context is full: the oldest {turns} turns are left out of this request.")
-            case Notice(text):
-                self._line(text)
-            case SaveFailed(reason):
-                self._line(f"not saved: {reason}")
-            case Saved():
-                self._line("Saved again.")
-            case TurnFinished("length"):
-                self._line("The answer was cut: the model reached its limit of tokens.")
-            case TurnFinished("steps"):
-                self._line("Stopped at the limit of steps. Say “go on” to continue.")
-            case TurnFinished("budget"):
-                self._line("Stopped: the next request would cost more than the budget allows. /cost tells what was spent.")
-            case _:
-                pass
-
-    def _line(self, text: str) -> None:
-        self.end()
-        self._write(f"{clean(text)}\n")
-
-    def _write(self, text: str) -> None:
-        if not text:
-            return
-        if not self._begun:
-            self._begun = True
-            write(f"{self._header}\n", self._out)
-        write(clean(text), self._out)
-
-
 async def _show_stored(desk: Desk, count: int = 6) -> None:
     """The last exchanges, and what was typed on the screen and not sent."""
     for message in desk.conversation.recent(count):
-        role, text = message.get("role"), text_of(message).strip()
+        role, text = message.get("role"), shown_of(message).strip()
         if role in ("user", "assistant") and text:
             say(clean(f"({'you' if role == 'user' else 'assistant'}, before) {text}"))
     try:
@@ -281,16 +216,4 @@ async def _show_stored(desk: Desk, count: int = 6) -> None:
         return
     for line in (*draft.queue, draft.text):
         if line.strip():
-            say(f"(typed last time, not sent; in the prompt again without --plain) {one_line(line)[:300]}")
-
-
-def say(text: str) -> None:
-    write(f"{clean(text)}\n")
-
-
-def write(text: str, out: TextIO | None = None) -> None:
-    """What the stream's encoding lacks is escaped, never an exception."""
-    stream = out or sys.stdout
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()
+            say(f"(typed last time, not sent; in the prompt again without --plain) {one_line(shown(line))[:300]}")
