@@ -1,4 +1,4 @@
-"""Mentions in the real program: what a real HTTP server is sent, now and after a resume, in each face without a screen."""
+"""Mentions in the real program: what an HTTP server is sent, now and after a resume, in faces without a screen."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from programs import Home, posts, serving
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     made = Home(tmp_path)
-    (made.work / "notes.md").write_text("the notes\n")
+    (made.work / "notes.md").write_text("the zebra\n")
     return made
 
 
@@ -24,7 +24,7 @@ def sent(server: Server, number: int = -1) -> list[Any]:
     return posts(server)[number].json["messages"]
 
 
-ATTACHED = '@notes.md\n\n<attached name="@notes.md">\nthe notes\n\n</attached>'
+ATTACHED = '@notes.md\n\n<attached name="@notes.md">\nthe zebra\n\n</attached>'
 
 
 def test_the_text_goes_with_the_line_and_the_same_bytes_after_a_resume(home: Home) -> None:
@@ -39,7 +39,7 @@ def test_the_text_goes_with_the_line_and_the_same_bytes_after_a_resume(home: Hom
         assert sent(server)[: len(first)] == first
     stored = next(message for message in home.load("one") or [] if message["role"] == "user")
     assert stored["content"] == "look at @notes.md"
-    assert stored["attached"] == [{"name": "@notes.md", "text": "the notes\n"}]
+    assert stored["attached"] == [{"name": "@notes.md", "text": "the zebra\n"}]
 
 
 def test_the_plain_face_and_a_pipe_of_json_send_it_too(home: Home) -> None:
@@ -66,14 +66,15 @@ def test_another_conversation_and_a_private_one(home: Home) -> None:
 def test_what_is_shown_and_exported_names_it(home: Home) -> None:
     with serving(stream(*hello("Good."))) as server:
         home.run(*flags(server), "-s", "one", "-p", "look at @notes.md")
-    assert "[attached: @notes.md]\nthe notes" in home.run("session", "show", "one").stdout
+    assert "[attached: @notes.md]\nthe zebra" in home.run("session", "show", "one").stdout
     around = home.run("session", "show", "one", "--around", "1").stdout
     assert "[attached: @notes.md, 10 characters]" in around
     markdown = home.run("session", "export", "one", "-", "--format", "md").stdout
-    assert "Attached `@notes.md`:\n\n```\nthe notes\n" in markdown
+    assert "Attached `@notes.md`:\n\n```\nthe zebra\n" in markdown
     html = home.run("session", "export", "one", "-", "--format", "html").stdout
     assert "<summary>Attached @notes.md</summary>" in html
     home.run("session", "export", "one", "one.json")
     home.run("session", "import", "one.json", "--session", "two")
     assert home.load("two") == home.load("one")
-    assert "No session" in (out := home.run("session", "search", "notes").stdout) or "look at" in out
+    assert "look at @notes.md" in home.run("session", "search", "look").stdout
+    assert "@notes" not in home.run("session", "search", "zebra").stdout  # the file's word, not the conversation's

@@ -12,6 +12,7 @@ from scratchy.core.text import reveal
 
 LONGEST = 4096
 """Characters of a mention: no system takes a longer path."""
+_MOST_ADDED = 60  # characters of a sentence that follow a name without a blank
 
 # Patterns stay strings until they are used. What stands before an @ tells a mention from an address: no letter or digit
 # (unless of a script that writes without blanks), no dot, no slash.
@@ -65,11 +66,11 @@ def names(mention: Mention) -> Iterator[str]:
     if mention.quoted:
         yield unescaped(text)
         yield text
-        while not mention.closed and " " in text:
+        while not mention.closed and " " in text and len(mention.text) - len(text) < _MOST_ADDED:
             text = text.rstrip().rpartition(" ")[0]
             yield unescaped(text)
         return
-    while text.strip("./"):
+    while text.strip("./") and len(mention.text) - len(text) < _MOST_ADDED:
         yield text
         if shorter := re.sub(_AT_LINE, "", text):
             yield shorter

@@ -21,6 +21,7 @@ OFFERED = 60
 _FEW = 8
 _FOLDER_OFFERED = 500
 _FRESH = 3.0  # seconds after which the names are asked for anew, when somebody asks
+_KEPT = 120.0  # seconds after the last question
 _FIRST = 0.03  # seconds that the first answer waits for more names
 _SLICE = 0.003  # seconds of work after which keys come first
 _CHUNK = 512  # names, between two looks at the clock
@@ -43,10 +44,12 @@ class Paths:
         self._recent = recent
         self._names = _Names(self._tops)  # of these all are known
         self._loading: _Names | None = None
+        self._forgetting: asyncio.TimerHandle | None = None
 
     async def find(self, typed: str) -> AsyncGenerator[list[str], None]:
         """Paths that fit, some at a time, the best of each first; folders end in `/`. Closing it early is cheap."""
         given = {typed}
+        self._forget_later()
         async with aclosing(self._found(typed)) as batches:
             async for batch in batches:
                 there = await asyncio.to_thread(_there, self.folder, batch)
@@ -77,6 +80,16 @@ class Paths:
         if not self._names.chunks and (first := await search.first()):
             yield first
         yield await search.best()
+
+    def _forget_later(self) -> None:
+        """Many names take memory; nobody may want them again."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        self._forgetting = asyncio.get_running_loop().call_later(_KEPT, self._forget)
+
+    def _forget(self) -> None:
+        self._names = _Names(self._tops)
+        self._loading = None if self._loading is None or self._loading.whole else self._loading
 
     def _load(self) -> "_Names | None":
         """The names that are being read anew, None where those that we have are fresh."""
