@@ -86,7 +86,7 @@ class Agent:
             protocol_version=PROTOCOL_VERSION,
             agent_capabilities=AgentCapabilities(
                 load_session=True,
-                prompt_capabilities=PromptCapabilities(image=False, audio=False, embedded_context=True),
+                prompt_capabilities=PromptCapabilities(image=True, audio=False, embedded_context=True),
                 session_capabilities=sessions,
             ),
             agent_info=Implementation(name="scratchy", title="Scratchy", version=__version__),
@@ -122,7 +122,12 @@ class Agent:
         **kwargs: Any,
     ) -> LoadSessionResponse:
         window = await self._open(session_id, cwd, additional_directories, mcp_servers)
-        await window.replay()
+        try:
+            await window.replay()
+        except BaseException:  # its end could be read, the rest cannot: it is not open
+            del self._windows[window.session_id]
+            await window.close()
+            raise
         response = LoadSessionResponse(modes=window.modes())
         self._soon(window)
         return response

@@ -10,6 +10,7 @@ from acp import update_agent_message_text, update_tool_call, update_user_message
 
 from scratchy.acp.calls import arguments_of, fenced, passage_diff, text_content
 from scratchy.acp.updates import Ids, Update, announced, note
+from scratchy.core.images import shown_of
 from scratchy.core.messages import Message, ToolCall, calls_of, text_of
 from scratchy.core.text import clean
 
@@ -29,7 +30,7 @@ class Replay:
             match message.get("role"):
                 case "user":
                     yield from self.unanswered()
-                    if text := text_of(message):
+                    if text := shown_of(message):
                         yield update_user_message_text(text)
                 case "assistant":
                     yield from self.unanswered()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from acp import Client
 from acp.helpers import update_available_commands, update_current_mode
-from acp.schema import SessionInfoUpdate, SessionMode, SessionModeState, StopReason, UsageUpdate
+from acp.schema import Cost, SessionInfoUpdate, SessionMode, SessionModeState, StopReason, UsageUpdate
 
 from scratchy.acp import commands, prompts
 from scratchy.acp.asking import ask
@@ -22,12 +22,14 @@ from scratchy.acp.replay import Replay
 from scratchy.acp.updates import Ids, Telling, Update, note
 from scratchy.config import Config, machine_id
 from scratchy.core.events import ApprovalRequested, TurnFinished
-from scratchy.core.messages import text_of
+from scratchy.core.images import line_of, mark
+from scratchy.core.messages import usage_of
 from scratchy.core.modes import MODES
 from scratchy.core.ports import Approval
 from scratchy.sessions.changed import changed_texts
 from scratchy.sessions.conversation import Attached
 from scratchy.sessions.desk import Desk
+from scratchy.sessions.images import image_part
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.opening import made_id, open_session
 from scratchy.sessions.times import utc_stamp
@@ -91,7 +93,7 @@ class Window:
         self._ids = Ids()
         self._telling: Telling | None = None
         self._task: asyncio.Task[StopReason] | None = None
-        self._along = Attached()  # what the editor sent with the line
+        self._prompt = prompts.Said("", [], "")  # that runs
         self._title = desk.conversation.session.title
         engine = desk.conversation.engine
         self._mentioned = engine.attach
@@ -165,12 +167,11 @@ class Window:
         await self.desk.close()
 
     async def _answer(self, blocks: Sequence[prompts.Block]) -> StopReason:
-        said = prompts.read(blocks, self.folder)
+        self._prompt = said = await asyncio.to_thread(prompts.read, blocks, self.folder, self._keep_image)
         if commands.is_command(said.line):
             answer = commands.answered(await commands.run(self.desk, said.line))
             await self._send([*self._notes(), answer, *self._afterwards()])
             return "end_turn"
-        self._along = Attached(texts=said.texts, parts=await self._parts(said.images))
         reason = await self._turn(said.line)
         await self._send([*self._notes(), *self._afterwards()])
         if reason not in _STOPS:
@@ -190,24 +191,21 @@ class Window:
         except Exception as error:
             raise failed_turn(error, kept=self._is_kept(line)) from None
         finally:
-            self._along = Attached()
             with suppress(ConnectionError):  # the editor may be gone, which is why the turn ended
                 await self._send([*self._notes(), *telling.cut_off()])
         return reason
 
     def _is_kept(self, line: str) -> bool:
         last = [message for message in self.desk.conversation.recent(2) if message.get("role") == "user"]
-        return any(text_of(message) == line for message in last)
+        return any(line_of(message) == line for message in last)
 
     async def _attach(self, line: str) -> Attached:
-        """What the line mentions, and what the editor sent along, which wins: it is what the person sees."""
-        found, along = await self._mentioned(line), self._along
-        sent = {one["name"] for one in along.texts}
-        texts = [*(one for one in found.texts if one["name"] not in sent), *along.texts]
-        return Attached(texts, [*found.parts, *along.parts], found.notices)
+        """What the editor sent along, and what else the line mentions."""
+        found = await self._mentioned(self._prompt.own)
+        return Attached([*self._prompt.texts, *found.texts], found.parts, found.notices)
 
-    async def _parts(self, images: Sequence[bytes]) -> list[dict[str, object]]:
-        return []
+    def _keep_image(self, data: bytes, name: str) -> str:
+        return mark(image_part(self.desk.scratchpad, data, name))
 
     async def _approve(self, request: ApprovalRequested) -> Approval:
         shown_id = self._telling.shown_id(request.call) if self._telling is not None else request.call["id"]
@@ -219,18 +217,19 @@ class Window:
         return told
 
     def _afterwards(self) -> list[Update]:
-        """The title, when it is new; how full the context is, where that is known."""
-        session, provider = self.desk.conversation.session, self.desk.provider
+        """The title, when it is new; how full the context is and what this run cost, where that is known."""
+        session, usd = self.desk.conversation.session, self.desk.spending.usd
         updates: list[Update] = []
         if session.title and session.title != self._title:
             self._title = session.title
             updates.append(
                 SessionInfoUpdate(session_update="session_info_update", title=self._title, updated_at=utc_stamp())
             )
-        usage = session.messages[-1].get("usage") if session.messages else None
-        used, window = usage.get("total_tokens") if usage else None, provider.window if provider is not None else None
-        if used is not None and window:
-            updates.append(UsageUpdate(session_update="usage_update", used=used, size=window))
+        used = sum(usage_of(message).get("total_tokens", 0) for message in session.messages[-1:])
+        window = self.desk.window
+        if used and window:
+            cost = Cost(amount=usd, currency="USD") if usd is not None else None
+            updates.append(UsageUpdate(session_update="usage_update", used=used, size=window, cost=cost))
         return updates
 
     async def _send(self, updates: Iterable[Update]) -> None:

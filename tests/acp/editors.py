@@ -21,7 +21,7 @@ from acp.schema import (
 )
 from programs import Home
 
-PATIENCE = 30.0
+PATIENCE = 50.0
 
 
 class Client:

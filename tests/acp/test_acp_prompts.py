@@ -1,6 +1,7 @@
 """Prompts in an editor: what streams, what asks, how it ends; what goes wrong is a sentence."""
 
 import asyncio
+import base64
 import time
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from acp import (
     RequestError,
     audio_block,
     embedded_text_resource,
+    image_block,
     resource_block,
     resource_link_block,
     text_block,
 )
 from editors import PATIENCE, Client, Editor, call, editing, texts_of
 from model_server import delta, hang, hello, sse, stream, whole
+from pictures import png
 from programs import KEY, Home, posts, serving
 
 
@@ -33,7 +36,7 @@ def server_flags(url: str) -> tuple[str, ...]:
 
 
 def test_an_answer_streams_and_each_way_to_end_has_its_name(home: Home) -> None:
-    many = [call(str(number), "list_files") for number in range(60)]
+    many = [call(str(number), "scratchpad_list") for number in range(50)]
 
     async def run() -> None:
         answers = ["Hello there, friend.", {"content": "cut", "stop_reason": "length"}, *many]
@@ -111,11 +114,10 @@ async def cancelled(editor: Editor, name: str, line: str, when: Any) -> None:
         assert await prompt == "cancelled"
 
 
-def test_cancelling_keeps_what_had_come_ends_commands_and_closes_questions_as_no(home: Home) -> None:
-    waits = call("w", "execute_command", command="echo begun; sleep 600")
+def test_cancelling_keeps_what_had_come(home: Home) -> None:
     first = stream(*sse(delta("Half an "), delta("answer"), done=False), end="hang")
 
-    async def streaming(url: str) -> str:
+    async def run(url: str) -> str:
         async with editing(home, *server_flags(url)) as editor:
             name = await editor.new()
             await cancelled(editor, name, "Hi", lambda: editor.client.said(name) == "Half an answer")
@@ -124,13 +126,17 @@ def test_cancelling_keeps_what_had_come_ends_commands_and_closes_questions_as_no
         return name
 
     with serving(first, stream(*hello("Whole."))) as server:
-        name = asyncio.run(streaming(server.url))
+        name = asyncio.run(run(server.url))
     stored = home.load(name)
     assert stored is not None and [(one["content"], one.get("stop_reason")) for one in stored[1:]] == [
         ("Hi", None), ("Half an answer", "aborted"), ("Again", None), ("Whole.", "stop")
     ]  # fmt: skip
 
-    async def running() -> str:
+
+def test_cancelling_ends_commands_and_closes_questions_as_no(home: Home) -> None:
+    waits = call("w", "execute_command", command="echo begun; sleep 600")
+
+    async def run() -> str:
         async with editing(home, *home.script(waits, waits, "Done.")) as editor:
             client, name = editor.client, await editor.new()
             client.answers = ["allow", ""]
@@ -144,7 +150,7 @@ def test_cancelling_keeps_what_had_come_ends_commands_and_closes_questions_as_no
             assert await editor.say(name, "Well?") == "end_turn"
         return name
 
-    stored = home.load(asyncio.run(running()))
+    stored = home.load(asyncio.run(run()))
     assert stored is not None
     told = [one["content"] for one in stored if one["role"] == "tool"]
     assert "may have run" in told[0] and told[1] == "not run: the turn was interrupted"
@@ -226,7 +232,52 @@ def test_what_the_editor_sends_along_reaches_the_model_and_what_cannot_is_refuse
     with serving(stream(*hello("Seen."))) as server:
         asyncio.run(run(server.url))
         sent = posts(server)[0].json["messages"][-1]["content"]
-    assert "Look at @linked.txt and @a b.py." in sent and "unsaved = True" in sent
+    assert 'Look at @linked.txt and @"a b.py".' in sent and "unsaved = True" in sent and "on the disk" in sent
+
+
+def test_images_reach_models_that_see_and_come_back_by_name(home: Home) -> None:
+    picture = png()
+
+    async def run(url: str) -> str:
+        async with editing(home, *server_flags(url)) as editor:
+            name = await editor.new()
+            shown = image_block(base64.b64encode(picture).decode(), "image/png", uri=f"file://{home.work}/cat.png")
+            assert await editor.say(name, "What is ", shown, "?") == "end_turn"
+            for data in ("AAAA", "not base64"):
+                with failing("image"):
+                    await editor.say(name, image_block(data, "image/png"))
+            await editor.program.close_session(session_id=name)
+            await editor.load(name)
+            assert "What is [image: cat.png, " in editor.client.said(name, "user_message_chunk")
+        return name
+
+    with serving(stream(*hello("A cat."))) as server:
+        name = asyncio.run(run(server.url))
+        parts = posts(server)[0].json["messages"][-1]["content"]
+    (sent,) = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
+    assert sent == "data:image/png;base64," + base64.b64encode(picture).decode()
+    stored = home.load(name)
+    assert stored is not None and "blob:" in str(stored[1]["content"]) and len(str(stored[1])) < 1000
+
+
+def test_what_a_model_thinks_is_told_apart_and_what_it_took_is_told_after_it(home: Home) -> None:
+    settings = home.folder / "home" / ".config" / "scratchy" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[prices."tiny"]\ninput = 1000000\noutput = 2000000\nwindow = 9000\n')
+
+    async def run(url: str) -> None:
+        async with editing(home, *server_flags(url)) as editor:
+            name = await editor.new()
+            await editor.say(name, "Hi")
+            assert editor.client.said(name, "agent_thought_chunk") == "Let me see."
+            assert editor.client.said(name) == "Hello."
+            (took,) = editor.client.updates(name, "usage_update")
+            assert (took.used, took.size, took.cost.amount, took.cost.currency) == (7, 9000, 9.0, "USD")
+
+    usage = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}}
+    thinks = sse(delta(reasoning_content="Let me see."), delta("Hello."), delta(finish="stop"), usage)
+    with serving(stream(*thinks)) as server:
+        asyncio.run(run(server.url))
 
 
 def test_the_program_ends_while_a_model_hangs_and_all_is_stored(home: Home) -> None:

@@ -32,7 +32,7 @@ def test_what_it_can_do_is_told_truthfully(home: Home) -> None:
             told = await editor.program.initialize(1)
             able = told.agent_capabilities
             assert told.protocol_version == 1 and told.agent_info.name == "scratchy" and told.auth_methods == []
-            assert able.load_session and able.prompt_capabilities.embedded_context
+            assert able.load_session and able.prompt_capabilities.embedded_context and able.prompt_capabilities.image
             assert not able.prompt_capabilities.audio and not able.mcp_capabilities.http
             offered = able.session_capabilities.model_dump(exclude_none=True)
             assert set(offered) == {"list", "resume", "close", "additional_directories"}
@@ -149,6 +149,25 @@ def test_what_cannot_be_opened_is_an_error_with_a_sentence_and_the_program_goes_
             assert await editor.say(await editor.new(), "Hi") == "end_turn"
 
     asyncio.run(run())
+
+
+def test_a_session_that_is_damaged_in_its_middle_is_not_left_open(home: Home) -> None:
+    home.save("middle", *({"role": "user", "content": f"{number} " + "x" * 2000} for number in range(600)))
+    path = home.sessions / "middle_chat.toon"
+    data = bytearray(path.read_bytes())
+    data[600_000:600_100] = bytes(100)
+    path.write_bytes(data)
+
+    async def run() -> None:
+        async with editing(home, *home.script("Fine.")) as editor:
+            for _ in range(2):
+                with failing(-32603, "middle", "cannot be read"):
+                    await editor.load("middle")
+            with failing(-32602, "not open here"):
+                await editor.say("middle", "Hi")
+
+    asyncio.run(run())
+    assert path.read_bytes() == data
 
 
 def test_a_session_that_is_closed_is_free_and_one_that_is_resumed_is_not_told_again(home: Home) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from editors import call
+from editors import PATIENCE, call
 from model_server import delta, sse, stream
 from programs import Home, posts, serving
 
@@ -131,26 +131,26 @@ def test_what_prints_does_not_reach_the_editor(home: Home) -> None:
         assert raw.rest() == b""
 
 
-def test_it_ends_with_its_input_or_by_a_signal_and_what_had_come_is_stored(home: Home) -> None:
+@pytest.mark.parametrize("how", ["eof", "SIGTERM", "SIGINT", "SIGHUP"])
+def test_it_ends_with_its_input_or_by_a_signal_and_what_had_come_is_stored(home: Home, how: str) -> None:
     half = stream(*sse(delta("Half an answer"), done=False), end="hang")
+    number = 0 if how == "eof" else getattr(signal, how)
     with serving(half) as server:
-        for number, how in enumerate(("eof", signal.SIGTERM, signal.SIGINT, signal.SIGHUP)):
-            with talking(home, "--base-url", f"{server.url}/v1", "--model", "tiny") as raw:
-                raw.send(HELLO)
-                name = raw.new(home)
-                raw.prompt(name, "Hi")
-                while raw.receive().get("params", {}).get("update", {}).get("sessionUpdate") != "agent_message_chunk":
-                    pass
-                if how == "eof":
-                    raw.child.stdin.close()  # type: ignore[union-attr]
-                else:
-                    raw.child.send_signal(how)
-                assert raw.child.wait(20) == (0 if how == "eof" else 128 + how)
-                if how != "eof":
-                    assert b'"stopReason":"cancelled"' in raw.rest()
-            stored = home.load(name)
-            assert stored is not None and stored[-1]["content"] == "Half an answer"
-            assert stored[-1]["stop_reason"] == "aborted" and len(posts(server)) == number + 1
+        with talking(home, "--base-url", f"{server.url}/v1", "--model", "tiny") as raw:
+            raw.send(HELLO)
+            name = raw.new(home)
+            raw.prompt(name, "Hi")
+            while raw.receive().get("params", {}).get("update", {}).get("sessionUpdate") != "agent_message_chunk":
+                pass
+            if number:
+                raw.child.send_signal(number)
+            else:
+                raw.child.stdin.close()  # type: ignore[union-attr]
+            assert b'"stopReason":"cancelled"' in raw.rest()
+            assert raw.child.wait(PATIENCE) == (128 + number if number else 0)
+        assert len(posts(server)) == 1
+    stored = home.load(name)
+    assert stored is not None and stored[-1]["content"] == "Half an answer" and stored[-1]["stop_reason"] == "aborted"
     assert "Traceback" not in told(home)
 
 
@@ -163,7 +163,7 @@ def test_it_ends_when_nobody_reads_and_when_a_question_is_open(home: Home) -> No
         raw.until(method="session/request_permission")
         raw.child.stdout.close()  # type: ignore[union-attr]
         raw.prompt(name, "More")  # its answer meets the closed pipe
-        assert raw.child.wait(20) == 0
+        assert raw.child.wait(PATIENCE) == 0
     stored = home.load(name)
     assert stored is not None and stored[-1]["content"] == "not run: the turn was interrupted"
     assert "Traceback" not in told(home)
@@ -173,19 +173,29 @@ def test_a_file_is_an_input_like_any_other(home: Home) -> None:
     (home.folder / "said").write_text(json.dumps(HELLO) + "\n" + json.dumps({"id": 1, "method": "session/list"}))
     with open(home.folder / "said", "rb") as given, talking(home, stdin=given) as raw:
         assert [raw.receive()["id"] for _ in range(2)] == [0, 1]
-        assert raw.rest() == b"" and raw.child.wait(20) == 0
+        assert raw.rest() == b"" and raw.child.wait(PATIENCE) == 0
 
 
-def test_flags_stand_on_either_side_and_nonsense_is_refused_at_the_start(home: Home) -> None:
-    for words in (("--provider", "nonsense", "acp"), ("acp", "--provider", "nonsense")):
-        done = home.run(*words)
-        assert done.returncode == 2 and "nonsense" in done.stderr and done.stdout == ""
-    assert "--approval-mode" in home.run("acp", "--approval-mode", "nonsense").stderr
-    assert "Agent Client Protocol" in home.run("acp", "--help").stdout
-    for words in (("-y", "acp"), ("acp", "--approval-mode", "yolo")):
-        lines = [HELLO, {"id": 1, "method": "session/new", "params": {"cwd": str(home.work), "mcpServers": []}}]
-        done = home.run(*words, stdin="\n".join(map(json.dumps, lines)))
-        assert json.loads(done.stdout.splitlines()[1])["result"]["modes"]["currentModeId"] == "yolo"
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--provider", "nonsense", "acp"), "nonsense"),
+        (("acp", "--provider", "nonsense"), "nonsense"),
+        (("acp", "--approval-mode", "nonsense"), "--approval-mode"),
+    ],
+)
+def test_nonsense_is_refused_at_the_start(home: Home, words: tuple[str, ...], said: str) -> None:
+    done = home.run(*words)
+    assert done.returncode == 2 and said in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("words", [("-y", "acp"), ("acp", "--approval-mode", "yolo")])
+def test_flags_stand_on_either_side_and_what_is_under_way_is_answered_at_the_end(
+    home: Home, words: tuple[str, ...]
+) -> None:
+    lines = [HELLO, {"id": 1, "method": "session/new", "params": {"cwd": str(home.work), "mcpServers": []}}]
+    done = home.run(*words, stdin="\n".join(map(json.dumps, lines)))
+    assert json.loads(done.stdout.splitlines()[1])["result"]["modes"]["currentModeId"] == "yolo"
 
 
 def test_without_the_sdk_the_pip_line_is_said(home: Home) -> None:
