@@ -37,6 +37,7 @@ TOPICS = (
         "Up, Down: in the text, then in the history",
         "Ctrl-R: search the history",
         "Ctrl-G, Ctrl-X Ctrl-E: write in your editor",
+        "Ctrl-V: the image in the clipboard",
         "Ctrl-O: the last tool output in full",
         "Shift-Tab: change the mode",
         "Tab: complete commands, sessions, models, @files",
