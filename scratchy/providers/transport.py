@@ -139,10 +139,10 @@ class Connection:
     """A server and its pooled connections. Clients belong to an event loop: a new loop gets a new one."""
 
     def __init__(
-        self, base_url: str, *, key: str = "", key_variable: str = "", idle: float = http.IDLE_SECONDS
+        self, base_url: str, *, key: str = "", key_variable: str = "", absent: str = "", idle: float = http.IDLE_SECONDS
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self.server = Server(_checked_host(self.base_url), key, key_variable)
+        self.server = Server(_checked_host(self.base_url), key, key_variable, absent)
         self._idle = idle
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -204,7 +204,8 @@ class Connection:
             return ProviderUnavailableError(f"{host} did not answer for {span(self._idle)}.")
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
             return ProviderUnavailableError(f"{host} closed the connection without an answer ({_cause(error)}).")
-        unavailable = ProviderUnavailableError(f"Cannot reach {host}: {_cause(error)}.")
+        todo = f" {self.server.absent}" if self.server.absent else ""
+        unavailable = ProviderUnavailableError(f"Cannot reach {host}: {_cause(error).rstrip('.')}.{todo}")
         unavailable.retryable = not any(isinstance(one, ssl.SSLCertVerificationError) for one in _chain(error))
         return unavailable
 
@@ -247,7 +248,7 @@ async def with_retries(attempt: Attempt, *, tries: int = TRIES) -> AsyncGenerato
             delay = _delay(error, count)
             if shown or not error.retryable or count == tries or clock() + delay > last_start:
                 raise
-            reason = str(error)
+            reason = str(error).partition(". ")[0].rstrip(".")  # what to do is for when no try is left
         yield RetryScheduled(reason, delay, count)
         await asyncio.sleep(delay)
 

@@ -15,7 +15,7 @@ from scratchy.core.errors import (
 )
 from scratchy.core.events import TextDelta
 from scratchy.core.ports import Reply
-from scratchy.providers.ollama import OllamaProvider, ollama_answers, ollama_url
+from scratchy.providers.ollama import OllamaProvider, ollama_lists, ollama_url
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
 TOOL: Any = {"type": "function", "function": {"name": "ls", "description": "d", "parameters": {"type": "object"}}}
@@ -126,16 +126,16 @@ def test_a_server_that_does_not_tell_capabilities_is_asked_with_tools() -> None:
     assert "tools" in server.requests[-1].json
 
 
-def test_whether_an_ollama_answers() -> None:
-    async def run(*plays: Play) -> bool:
+def test_what_an_ollama_lists_if_there_is_one() -> None:
+    async def run(*plays: Play) -> list[str] | None:
         async with serve(*plays) as server:
-            return await ollama_answers(server.url)
+            return await ollama_lists(server.url)
 
     assert asyncio.run(run(TAGS))
-    assert not asyncio.run(run(whole(200, {"models": []})))
-    assert not asyncio.run(run(whole(500, "")))
+    assert asyncio.run(run(whole(200, {"models": []}))) == []
+    assert asyncio.run(run(whole(500, ""))) is None
     assert not asyncio.run(run(whole(200, "<html>", content_type="text/html")))
-    assert not asyncio.run(ollama_answers("127.0.0.1:1"))
+    assert asyncio.run(ollama_lists("127.0.0.1:1")) is None
 
 
 @pytest.mark.parametrize(
