@@ -120,7 +120,9 @@ async def _with_piped(prompt: str) -> str:
     """The text with what is piped in below it. Raises: ValueError, saying why there is nothing to send."""
     piped = b""
     if sys.stdin is not None and not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison] - closed: None
+        soon = asyncio.get_running_loop().call_later(2 * PATIENCE, note, "Reading stdin, to its end.")
         came = await LineInput().rest(PATIENCE if prompt.strip() else None)
+        soon.cancel()
         if came is None:
             note(
                 f"Nothing came through stdin for {PATIENCE:.0f} s: the text is answered without it. "

@@ -156,6 +156,24 @@ def test_the_limit_of_steps_is_1_and_told(home):
     assert (done.returncode, done.stdout) == (0, "Hi\n")
 
 
+def test_what_it_cost_is_told_and_bounded(home):
+    with serving(stream(*hello("Hi"))) as server:
+        asking = ["--base-url", f"{server.url}/v1", "-m", "tiny", "-p", "x", "--output-format", "json"]
+        assert json.loads(home.run(*asking).stdout)["cost_usd"] is None
+        unknown = home.run(*asking, "--max-budget-usd", "1")
+        assert unknown.returncode == 2 == json.loads(unknown.stdout)["exit_code"] and "price" in unknown.stderr
+        settings = home.folder / "home" / ".config" / "scratchy" / "config.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text('[prices."tiny"]\ninput = 10.0\noutput = 1000.0\n')
+        known = json.loads(home.run(*asking, "--max-budget-usd", "100").stdout)
+        assert known["cost_usd"] == pytest.approx((5 * 10 + 2 * 1000) / 1_000_000) and known["exit_code"] == 0
+        before = len(posts(server))
+        stopped = home.run(*asking, "--max-budget-usd", "0.000001")
+        told = json.loads(stopped.stdout)
+        assert (told["reason"], told["exit_code"], told["steps"], stopped.returncode) == ("budget", 1, 0, 1)
+        assert len(posts(server)) == before
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "many", "", "1e3"])
 def test_a_limit_that_means_nothing_is_wrong_usage(home, value):
     done = home.run(*home.script("Hi"), "-p", "x", f"--max-turns={value}")
