@@ -2,9 +2,9 @@
 the start, at a turn, in one shot and in `scratchy models`; the servers answer as the real ones do."""
 
 import json
-from importlib.util import find_spec
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 import pytest
 from model_server import Play, Server, hello, stream, whole
