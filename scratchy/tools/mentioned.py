@@ -68,7 +68,10 @@ class Mentioned:
 
 def _file(top: Path, path: Path, most: int) -> Seen:
     with open(open_beneath(top, path), "rb") as file:
-        size = os.fstat(file.fileno()).st_size
+        known = os.fstat(file.fileno())
+        if not stat.S_ISREG(known.st_mode):  # it was changed in between
+            return Seen("other", path)
+        size = known.st_size
         head = file.read(min(_HEAD, most))
         if kind_of(head):
             return Seen("image", path, size=size, data=head + file.read(_MOST_IMAGE - len(head)))
