@@ -14,6 +14,7 @@ from acp.schema import (
     AgentCapabilities,
     ClientCapabilities,
     CloseSessionResponse,
+    FileSystemCapabilities,
     Implementation,
     ListSessionsResponse,
     PromptCapabilities,
@@ -48,7 +49,7 @@ class Agent:
     def __init__(self, configure: Callable[[Path], Config]) -> None:
         self._configure = configure
         self._client: Client | None = None
-        self._capabilities = ClientCapabilities()
+        self._files = FileSystemCapabilities()
         self._windows: dict[str, Window] = {}
 
     def on_connect(self, conn: Client) -> None:
@@ -75,7 +76,8 @@ class Agent:
         client_info: Implementation | None = None,
         **kwargs: Any,
     ) -> InitializeResponse:
-        self._capabilities = client_capabilities or ClientCapabilities()
+        told = client_capabilities.fs if isinstance(client_capabilities, ClientCapabilities) else None
+        self._files = told if isinstance(told, FileSystemCapabilities) else FileSystemCapabilities()  # or nonsense
         sessions = SessionCapabilities(
             list=SessionListCapabilities(),
             resume=SessionResumeCapabilities(),
@@ -199,12 +201,8 @@ class Agent:
         config = await asyncio.to_thread(self._configure, folder)
         titles = "words" if config.titles == "model" else config.titles  # the model is asked for nothing else
         config = config._replace(titles=titles, add_dirs=(*config.add_dirs, *added))
-        files = self._capabilities.fs
-        editor = Editor(
-            self._client,
-            reads=bool(files and files.read_text_file),
-            writes=bool(files and files.write_text_file),
-        )
+        reads, writes = bool(self._files.read_text_file), bool(self._files.write_text_file)
+        editor = Editor(self._client, reads=reads, writes=writes)
         known = self._windows.get(session_id) if session_id is not None else None
         if known is not None:  # opened anew: the editor shows it from the start
             if known.busy:

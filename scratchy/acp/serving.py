@@ -66,7 +66,7 @@ def _watch_signals(stopped: "asyncio.Future[int]") -> None:
 
 
 class _OneLine(logging.Formatter):
-    """What went wrong in one line: editors show stderr to people. The whole is in the log of --verbose."""
+    """What went wrong in one line: editors show stderr to people. The whole of ours is in the log of --verbose."""
 
     def formatException(self, ei: Any) -> str:
         return f"{ei[0].__name__}: {ei[1]}" if ei[0] is not None else ""

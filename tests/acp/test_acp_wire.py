@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -114,6 +115,67 @@ def test_what_is_no_message_gets_an_answer_and_ends_nothing(home: Home) -> None:
         assert raw.until(id=2)["result"] == {"stopReason": "end_turn"}
         raw.child.stdin.close()  # type: ignore[union-attr]
         assert raw.rest() == b"" and raw.child.wait() == 0
+    assert "Traceback" not in told(home)
+
+
+METHODS = [
+    "initialize",
+    "authenticate",
+    "session/new",
+    "session/load",
+    "session/list",
+    "session/prompt",
+    "session/cancel",
+    "session/set_mode",
+    "session/close",
+    "session/resume",
+    "session/fork",
+    "session/set_config_option",
+    "fs/read_text_file",
+    "$/cancel_request",
+    "_own",
+]
+FIELDS = [
+    "sessionId",
+    "cwd",
+    "prompt",
+    "modeId",
+    "cursor",
+    "methodId",
+    "protocolVersion",
+    "mcpServers",
+    "clientCapabilities",
+    "_meta",
+]
+
+
+def nonsense(choose: random.Random, depth: int = 0) -> Any:
+    plain = [None, True, -1, 1.5, 10**30, "", "x", "/", "file:///x", "\0", "\ud800", "x" * 1000]
+    kinds: list[Any] = [*plain, {"type": "text", "text": "/status"}]
+    if depth < 3:
+        kinds.append([nonsense(choose, depth + 1) for _ in range(choose.randrange(3))])
+        kinds.append({choose.choice(["type", "uri", "self"]): nonsense(choose, depth + 1)})
+    return choose.choice(kinds)
+
+
+def test_every_request_is_answered_whatever_its_parameters(home: Home) -> None:
+    choose = random.Random(7)
+    sensible = {"cwd": str(home.work), "mcpServers": [], "prompt": [{"type": "text", "text": "Hi"}]}
+    with talking(home, *home.script(*["Fine."] * 200)) as raw:
+        names = [raw.new(home)]
+        asked = range(10, 210)
+        for number in asked:
+            params = {name: nonsense(choose) for name in FIELDS if choose.random() < 0.5}
+            params |= {name: value for name, value in sensible.items() if choose.random() < 0.7}
+            if choose.random() < 0.7:
+                params["sessionId"] = choose.choice(names)
+            raw.send({"jsonrpc": "2.0", "id": number, "method": choose.choice(METHODS), "params": params})
+        left = set(asked)
+        while left:
+            message = raw.receive()
+            left.discard(message.get("id", 0))
+            assert "unexpected" not in message.get("error", {}).get("message", ""), message
+        assert raw.ask(5, "initialize", protocolVersion=1)["result"]["protocolVersion"] == 1
     assert "Traceback" not in told(home)
 
 
