@@ -1,17 +1,13 @@
-"""A turn as plain lines: finished blocks in order, a line for each tool call, notice and thought, and for long work.
+"""A turn as plain lines: finished blocks in order, a line for each tool call, notice and thought.
 
 Nothing here is repainted, coloured or moved: what was written stays. Not here: reading lines, the prompt (plain.py).
 """
 
-import asyncio
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
 from typing import TextIO
 
 from scratchy.core.events import (
-    ApprovalRequested,
     ContextTrimmed,
     Event,
     MessageAdded,
@@ -19,7 +15,6 @@ from scratchy.core.events import (
     RetryScheduled,
     Saved,
     SaveFailed,
-    StepStarted,
     TextDelta,
     ThinkingDelta,
     ToolFinished,
@@ -28,44 +23,9 @@ from scratchy.core.events import (
 )
 from scratchy.core.messages import text_of
 from scratchy.core.text import clean, reveal
+from scratchy.terminal.alive import ASKING, QUIET, Alive
 from scratchy.terminal.lines import duration, first_line, one_line
 from scratchy.terminal.splitter import Splitter
-
-QUIET = 10.0  # seconds of silence after which long work says that it goes on; then after twice as long, and so on
-SELDOM = 300.0  # seconds: no silence is longer
-
-
-class Alive:
-    """Tells in words that long work goes on. `doing` says what it is, "" while a person is waited for."""
-
-    def __init__(self, tell: Callable[[str], None], doing: str = "", quiet: float = QUIET) -> None:
-        self._tell = tell
-        self._quiet = self._pause = quiet
-        self._doing = doing
-        self._since = self._heard = time.monotonic()
-
-    def now(self, doing: str) -> None:
-        if doing != self._doing:
-            self._doing, self._since = doing, time.monotonic()
-            self.heard()
-
-    def heard(self) -> None:
-        """Something was printed: silence begins anew."""
-        self._heard, self._pause = time.monotonic(), self._quiet
-
-    async def watch(self) -> None:
-        """Until cancelled."""
-        while True:
-            await asyncio.sleep(max(self._heard + self._pause - time.monotonic(), self._quiet / 10))
-            now = time.monotonic()
-            if not self._doing:
-                self._heard = now
-            elif now >= self._heard + self._pause:
-                stop = "; Ctrl-C stops it" if sys.stdin.isatty() else ""
-                took = duration(1000 * round(now - self._since)).replace(".0 s", " s")
-                with suppress(OSError):  # the next line tells that nobody reads any more
-                    self._tell(f"(still {self._doing}, {took} so far{stop})")
-                self._heard, self._pause = now, min(2 * self._pause, SELDOM)
 
 
 class TurnText:
@@ -79,12 +39,12 @@ class TurnText:
         self._begun = False
         self._in_line = False  # what was written last did not end its line
         self._thinking_since: float | None = None
-        self.alive = Alive(self._say_alive, "waiting for the model", quiet)
+        self.alive = Alive(self._say_alive, ASKING, quiet)
 
     def show(self, event: Event) -> None:
         if not isinstance(event, ThinkingDelta):
             self._end_thought()
-        self._follow(event)
+        self.alive.follow(event)
         match event:
             case ThinkingDelta():
                 self._thinking_since = self._thinking_since or time.monotonic()
@@ -108,22 +68,6 @@ class TurnText:
                 self._line(f"{end}: {first_line(event.display)}")
             case _:
                 self._notice(event)
-
-    def _follow(self, event: Event) -> None:
-        """What goes on from here, in the words of "still …"."""
-        match event:
-            case ThinkingDelta():
-                self.alive.now("thinking")
-            case TextDelta():
-                self.alive.now("answering")
-            case StepStarted() | ToolFinished() | RetryScheduled():
-                self.alive.now("waiting for the model")
-            case ApprovalRequested():
-                self.alive.now("")
-            case ToolStarted(name=name, summary=summary):
-                self.alive.now(f"running {one_line(name)}: {one_line(summary)[:80]}")
-            case _:
-                pass
 
     def _end_thought(self) -> None:
         if self._thinking_since is not None:

@@ -13,6 +13,7 @@ from scratchy.core.events import ApprovalRequested, Event
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean
 from scratchy.sessions.desk import Desk
+from scratchy.terminal.alive import ASKING, Alive
 from scratchy.terminal.answering import FAILED, WRONG_USAGE, Ended, note, note_event, run_turn
 from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
@@ -35,6 +36,7 @@ class _OneShot:
         self._format = output_format
         self._out = Stdout()
         self._report = Report()
+        self._alive = Alive(note, ASKING)
         self._task: asyncio.Task[Ended] | None = None
         self._stopped_by = 0
 
@@ -62,16 +64,21 @@ class _OneShot:
             note(f"Session: {desk.conversation.session_id}")
             if self._format == "stream-json":
                 await tell(self._out, await session_row(desk))
+            watching = asyncio.ensure_future(self._alive.watch()) if sys.stderr.isatty() else None
             try:
                 ended = await run_turn(desk, prompt, self._report, self._show)
             except asyncio.CancelledError:
                 self._report.reason = "aborted"
                 ended = Ended(128 + (self._stopped_by or signal.SIGINT), "Interrupted; what had come is stored.")
+            finally:
+                if watching is not None:
+                    watching.cancel()
             return await self._end(desk, ended)
         finally:
             await desk.close()
 
     async def _show(self, event: Event) -> None:
+        self._alive.follow(event)
         if self._format == "stream-json":
             await tell(self._out, event_row(event))
         else:

@@ -22,10 +22,11 @@ from scratchy.core.modes import ASK
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.desk import Desk
+from scratchy.terminal.alive import Alive
 from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LONGEST, LineInput, LineTooLong
-from scratchy.terminal.linear import Alive, TurnText, say, write
+from scratchy.terminal.linear import TurnText, say, write
 from scratchy.terminal.lines import one_line
 from scratchy.terminal.unsaved import left, no_draft, not_left, try_to_save
 
@@ -67,6 +68,8 @@ class _Plain:
         desk.approve = self._approve
         try:
             await self._interruptible(desk.announce(), Alive(say, "looking for a model"))
+            if desk.provider is not None:
+                desk.spending.check(desk.provider.model)
             await _show_stored(desk)
             while (line := await self._read(desk)) is not None:
                 if line.strip():

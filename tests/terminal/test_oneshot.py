@@ -14,7 +14,7 @@ import pexpect
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))
-from model_server import hello, stream
+from model_server import hang, hello, stream
 from programs import Home, posts, serving
 
 NOTHING: dict = {"stdin": subprocess.DEVNULL}
@@ -312,6 +312,19 @@ def test_ctrl_c_while_it_waits_for_stdin(home):
         program.send_signal(signal.SIGINT)
         assert program.wait(40) == 130 and b"Traceback" not in program.stderr.read()
     assert home.ids() == []
+
+
+def test_on_a_terminal_it_says_that_it_is_alive_and_ctrl_c_ends_it(home):
+    with serving(hang) as server:
+        program, *rest = home.command("-s", "x", "-p", "Hello")
+        env = home.env | {"OPENAI_BASE_URL": f"{server.url}/v1"}
+        child = pexpect.spawn(program, rest, env=env, cwd=str(home.work), encoding="utf-8", timeout=40)
+        child.expect_exact("(still waiting for the model, 10 s so far; Ctrl-C stops it)\r\n")
+        child.send("\x03")
+        child.expect_exact("Interrupted; what had come is stored.")
+        child.expect(pexpect.EOF)
+        child.close()
+    assert child.exitstatus == 130 and [message["content"] for message in home.load("x")][1:] == ["Hello"]
 
 
 def test_neither_face_for_programs_loads_a_screen(home):
