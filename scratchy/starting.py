@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchy import compose
-from scratchy.config import Config, load, machine_id, project_file, user_dir
+from scratchy.config import Config, load, machine_id, project_file, user_dir, user_file
 from scratchy.core.errors import ConfigError, SessionCorruptedError, SessionLockedError, SessionNotFoundError
 from scratchy.session_cli import here
 from scratchy.sessions.opening import Opened, made_id, open_session
@@ -129,8 +129,10 @@ class Start:
     def boot(self, *, once: bool = False, announce: bool = False) -> Boot:
         """What the terminal starts with. `once`: for one answer. `announce`: look for the model in the background and
         say which it is."""
+        first = not once and self._is_first()
         opened, said = self.open(once=once)
         self._ask_for(opened)
+        said[:0] = import_module("scratchy.shell.welcome").welcome(self.config) if first else []
         session_id = opened.session.session_id
         if self.fork is not None:
             parent = opened.session.metadata["parent"]["id"]
@@ -162,6 +164,12 @@ class Start:
             mode=self.config.mode,
             resume_line=self.resume_line,
         )
+
+    def _is_first(self) -> bool:
+        """Whether somebody looks who never started it here: the state folder is made by every start with a screen."""
+        if self.no_session or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            return False
+        return not os.path.exists(user_dir("state")) and not os.path.exists(user_file())
 
     async def desk(self, opened: Opened, say: Callable[[str], None], *, once: bool = False) -> "Desk":
         """The desk over an open session; its rooms are loaded now, when the prompt stands."""
