@@ -36,7 +36,8 @@ def _told(name: str, models: Mapping[str, Tally]) -> list[str]:
 
 def _line(tally: Tally) -> str:
     cached = f" ({tally.cached:,} cached)" if tally.cached else ""
-    return f"{counted(tally.requests, 'request')}, {tally.sent:,} tokens in{cached}, {tally.answered:,} out, {tally.cost}"
+    tokens = f"{tally.sent:,} tokens in{cached}, {tally.answered:,} out"
+    return f"{counted(tally.requests, 'request')}, {tokens}, {tally.cost}"
 
 
 def _model(model: str) -> str:

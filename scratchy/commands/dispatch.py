@@ -81,7 +81,7 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
         if not only_reads:
             await desk.stands()
         work = entry.run(desk, rest.strip())
-        return await (work if entry.reads or entry.run is talk.model else finished(work))  # no change is left half done
+        return await (work if only_reads or entry.run is talk.model else finished(work))  # no change is left half done
     except (ScratchyError, ValueError, TypeError) as error:
         return Outcome(at_prompt(str(error)))
     except OSError as error:

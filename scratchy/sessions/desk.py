@@ -154,7 +154,9 @@ class Desk:
         return await self._answering.choice(self.config, self.conversation.session.metadata)
 
     async def _prepared(self) -> Choice:
-        return await self._answering.prepared(self.config, self.conversation.session.metadata)
+        choice = await self._answering.prepared(self.config, self.conversation.session.metadata)
+        self.spending.check(choice.provider.model)
+        return choice
 
     async def use_model(self, spec: str) -> Choice:
         """The person chose: `model`, `provider` or `provider/model`. Raises: ConfigError, ProviderError, ValueError."""
@@ -352,7 +354,6 @@ class Desk:
         await self.titler.stop()
         looking = self.look_at_project()
         choice = await self._prepared()
-        self.spending.check(choice.provider.model)
         await looking.wait(_PROJECT_SECONDS)
         return choice.provider
 

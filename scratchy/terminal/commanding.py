@@ -56,7 +56,10 @@ class Commanding:
         work = asyncio.ensure_future(self.commands.dispatch(desk, line, busy=busy))
         try:
             done, _ = await asyncio.wait([work], timeout=_SOON)
-            if not done and not busy:
+            if not done and busy:
+                screen.live.beside = [*screen.live.beside, line]
+                screen.refresh()
+            elif not done:
                 screen.live.status, screen.live.since = line, time.monotonic()
                 screen.move(str)
             outcome = await work
@@ -70,7 +73,10 @@ class Commanding:
             screen.write(error(f"The command failed: {failure}"))
             return
         finally:
-            if not busy:
+            if busy:
+                screen.live.beside = [other for other in screen.live.beside if other is not line]
+                screen.refresh()
+            else:
                 screen.live.status, screen.live.since = "", None
                 screen.rest()
         line = await self._show(desk, outcome)

@@ -62,6 +62,7 @@ class Live:
         self.note = note
         self.question = question
         self.hint = hint
+        self.beside: Sequence[str] = ()  # commands that were typed in mid-turn and still run
         self.pace: Pace | None = None  # of the answer that is being written, or of the last one
 
 
@@ -91,6 +92,7 @@ def _running(live: Live, width: int) -> list[Row]:
     for tool in live.running.values():
         out.append([("class:tool", clip(f"▸ {one_line(tool.name)} {one_line(tool.summary)}", width))])
         out += [[("class:dim", "  " + line)] for line in last_rows(tool.output, width - 2, OUTPUT_ROWS)]
+    out += [[("class:tool", clip(f"▸ {one_line(line)} · Esc to interrupt", width))] for line in live.beside]
     return out[-8:]
 
 

@@ -236,10 +236,12 @@ class Repl:
             self._waiting.show()
 
     def _busy(self) -> bool:
-        return self._task is not None
+        return self._task is not None or bool(self._beside)
 
     def _interrupt(self) -> None:
         """Stop what runs; what waits comes back to the prompt, what waits from last time when nothing runs."""
+        for command in self._beside:
+            command.cancel()
         self._waiting.bring_back(paused=self._task is None)
         if self._task is not None and not self._stopping:
             self._stopping = True
@@ -253,7 +255,7 @@ class Repl:
             self._leaving.leave(0)
             return
         self._last_cancel = now
-        if self._task is not None:
+        if self._busy():
             self._interrupt()
         elif self._waiting:
             self._waiting.bring_back()

@@ -20,7 +20,8 @@ from scratchy.terminal.lines import one_line
 
 _BETWEEN = " · "
 _NAME_CELLS = 32  # of a model's or a branch's name
-_DROPPED = ("branch", "speed", "mode", "cost", "context")  # where there is no room, in this order
+_LEAST_CELLS = 8  # of a model's name beside something else
+_DROPPED = ("branch", "speed", "mode", "cost")  # where there is no room, in this order
 
 
 class Status:
@@ -39,9 +40,11 @@ class Status:
         """At most `width` cells."""
         parts = {name: text for name, text in self._parts() if text}
         for name in _DROPPED:
-            if get_cwidth(_BETWEEN.join(parts.values())) <= width:
-                break
-            parts.pop(name, None)
+            if get_cwidth(_BETWEEN.join(parts.values())) > width:
+                parts.pop(name, None)
+        left = width - get_cwidth(_BETWEEN.join(["", *list(parts.values())[1:]]))
+        if "model" in parts and left >= _LEAST_CELLS:
+            parts["model"] = clip(parts["model"], left)
         return [("class:dim class:status", clip(_BETWEEN.join(parts.values()), width))] if parts else []
 
     def _parts(self) -> Sequence[tuple[str, str]]:
