@@ -140,6 +140,8 @@ def _error(server: Server, status: int, complaint: Complaint, model: str, wait: 
         return _overflow(server, complaint, said)
     if status in (400, 404, 415, 422, 500, 501) and about_images(complaint.message):
         return ImagesRefusedError(told)
+    if status == 413:  # of bytes, not of tokens; images make it so. Leaving out what is old helps here too
+        return ContextOverflowError(f"{told} (the request is larger than it takes)")
     by_status: dict[int, Callable[[], ProviderError]] = {
         401: lambda: AuthenticationError(_key_text(server, told)),
         403: lambda: AuthenticationError(_key_text(server, told)),

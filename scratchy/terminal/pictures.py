@@ -40,14 +40,19 @@ class Pictures:
         self._note = note
 
     def take(self, pasted: str) -> bool:
-        """Whether a paste is taken for images; an empty one is what terminals make of a clipboard without text."""
+        """Whether a paste is taken for images; an empty one is what terminals make of a clipboard without text. Where a
+        path is wanted, in a command or behind an `@`, it stays one."""
+        buffer = self._screen.buffer
+        before = buffer.document.text_before_cursor
+        if buffer.is_shell or before.startswith("/") or before.endswith(("@", '"')):
+            return False
         if not pasted.strip():
             self._begin(self._from_clipboard())
             return True
         names = paths_in(pasted)
         for at, name in enumerate(names):
             shown = self._pastes.image()
-            self._screen.buffer.insert_text(f" {shown}" if at else shown)
+            buffer.insert_text(f" {shown}" if at else shown)
             self._begin(self._from_file(shown, name, pasted.strip() if len(names) == 1 else name))
         return bool(names)
 
@@ -112,7 +117,12 @@ def paths_in(pasted: str) -> list[str]:
 def _unquoted(word: str) -> str:
     if re.match(r"[A-Za-z]:\\", word):  # there a backslash escapes nothing
         return word
-    return _from_url(re.sub(_QUOTED, lambda found: next(part for part in found.groups() if part is not None), word))
+    return _from_url(re.sub(_QUOTED, _plain, word))
+
+
+def _plain(found: re.Match[str]) -> str:
+    single, double, escaped = found.groups()
+    return re.sub(r'\\(["\\$`])', r"\1", double) if double is not None else single or escaped or ""
 
 
 def _from_url(name: str) -> str:

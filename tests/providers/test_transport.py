@@ -248,7 +248,7 @@ def test_an_overflow_is_known_in_every_shape(body: Any) -> None:
         (401, AuthenticationError),
         (403, AuthenticationError),
         (404, ModelNotFoundError),
-        (413, BadRequestError),
+        (413, ContextOverflowError),
         (418, BadRequestError),
     ],
 )
