@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COLUMNS, ROWS = 80, 40
 PATIENCE = 30.0
 CTRL_D = "\x04"
+BELOW = r"\n.*context.*"  # the row below the input
 CELL, LINE, EDGE, BAR = 8.4, 18, 16, 34  # pixels: a column, a row, the margin, the title's height
 BACK, FORE = "#16181d", "#d8dee9"
 COLOURS = {
@@ -125,13 +126,13 @@ def first_minutes(folder: Path) -> str:
     with Window(folder) as window:
         window.wait_for(r"\$")
         window.type("scratchy --provider demo -s my_project\r")
-        window.wait_for(r"Model: demo[\s\S]*You:")
+        window.wait_for(r"Model: demo[\s\S]*You:" + BELOW)
         window.type("read notes.md\r")
-        window.wait_for(r"The tool answered:[\s\S]*You:")
+        window.wait_for(r"The tool answered:[\s\S]*You:" + BELOW)
         window.type(CTRL_D)
         window.wait_for(r"Resume with:.*\n+\$")
         window.type("scratchy --continue\r")
-        window.wait_for(r"Resuming session[\s\S]*Model: demo[\s\S]*You:")
+        window.wait_for(r"Resuming session[\s\S]*Model: demo[\s\S]*You:" + BELOW)
         return svg_of(window.screen, "Scratchy with its demo provider")
 
 
