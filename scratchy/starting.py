@@ -37,12 +37,16 @@ def load_config(flags: dict[str, Any], of: Path | None = None, *, ask: bool = Tr
     path = project_file(folder)
     shown = path.read_bytes()  # what is trusted is what was shown, whatever comes into the file meanwhile
     loaded = load(flags, folder=folder, trusted=trust.trusted)
-    if loaded.untrusted and ask and sys.stdin.isatty():
-        print(f"{path} wants to set:", *(f"  {key} = {value!r}" for key, value in loaded.untrusted.items()), sep="\n")
-        if input("Trust this file? It is asked once for this content (y/N): ").strip().lower() == "y":
+    if not (loaded.untrusted and ask):
+        return loaded
+    printing = import_module("scratchy.shell.printing")
+    if out := printing.asking():
+        wanted = (f"  {key} = {value!r}" for key, value in loaded.untrusted.items())
+        print(f"{path} wants to set:", *wanted, sep="\n", file=out)
+        if printing.agreed("Trust this file? It is asked once for this content.", out):
             trust.trust(path, shown)
             return load(flags, folder=folder, trusted=trust.trusted)
-    elif loaded.untrusted and ask:
+    else:
         print(f"Not trusted, so not used: {', '.join(loaded.untrusted)} in {path}", file=sys.stderr)
     return loaded
 

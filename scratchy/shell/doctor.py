@@ -12,7 +12,7 @@ from scratchy import compose
 from scratchy.compose import health
 from scratchy.core.findings import Finding, Report, report_text, summary
 from scratchy.core.text import escaped_json, reveal
-from scratchy.shell.printing import Progress, say
+from scratchy.shell.printing import Progress, agreed, asking, say
 
 
 def doctor(folder: Path | None, config_error: str, *, fix: bool, yes: bool, as_json: bool) -> int:
@@ -50,11 +50,11 @@ def _show(report: Report, as_json: bool) -> int:
 def _may_repair(report: Report, *, yes: bool, as_json: bool) -> bool:
     if yes:
         return True
-    if as_json or not sys.stdin.isatty():
+    out = None if as_json else asking()
+    if out is None:
         print("Nothing was repaired: give --yes where nobody can be asked.", file=sys.stderr)
         return False
     for found in report.problems:
-        print(reveal(f"{found.session_id or found.path}: {found.text}\n  → {found.advice}"), file=sys.stderr)
-    print(summary(report), file=sys.stderr)
-    print("Repair what can be? What is replaced goes to the trash. (y/N): ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+        print(reveal(f"{found.session_id or found.path}: {found.text}\n  → {found.advice}"), file=out)
+    print(summary(report), file=out)
+    return agreed("Repair what can be? What is replaced goes to the trash.", out)

@@ -1,10 +1,10 @@
-"""How a subcommand prints: a sentence or one JSON document, in what stdout can encode; how far it is."""
+"""How a subcommand prints and asks: a sentence or one JSON document, in what stdout can encode; how far it is."""
 
 import json
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from scratchy.core.findings import counted
 from scratchy.core.text import escaped_json
@@ -22,6 +22,19 @@ def say(text: str) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit complains again
         raise SystemExit(0) from None
+
+
+def asking() -> TextIO | None:
+    """Where a question can be asked and seen, not in what somebody pipes on; None: nobody can be asked."""
+    if not sys.stdin.isatty():
+        return None
+    return next((stream for stream in (sys.stderr, sys.stdout) if stream.isatty()), None)
+
+
+def agreed(question: str, out: TextIO) -> bool:
+    """Ask there; only `y` or `yes` is a yes, the end of the input is none."""
+    print(f"{question} (y/N): ", end="", file=out, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 class Progress:

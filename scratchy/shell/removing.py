@@ -4,7 +4,6 @@ Nothing is gone but by `trash empty`, which says what and asks. Not here: what t
 """
 
 import re
-import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,7 +15,7 @@ from scratchy.core.errors import ConfigError, SessionLockedError, SessionNotFoun
 from scratchy.core.stored import SessionInfo, TrashEntry, tags_in
 from scratchy.core.text import clean, reveal
 from scratchy.sessions.manager import SessionManager
-from scratchy.shell.printing import say, tell
+from scratchy.shell.printing import agreed, asking, say, tell
 
 DONE, FAILED, TRY_AGAIN = 0, 1, 75
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -123,10 +122,13 @@ def empty_trash(
         tell(as_json, {"emptied": 0, "bytes": 0, "kept": 0}, "Nothing of that kind is in the trash.")
         return DONE
     if going and not yes:
-        if not (ask or sys.stdin.isatty()):
+        out = asking()
+        if ask is None and out is None:
             tell(as_json, {"emptied": 0, "would_empty": len(going)}, f"{told} Nothing was removed: say --yes.")
             return FAILED
-        if (ask or input)(f"Remove for good: {told} (y/N): ").strip().lower() != "y":
+        question = f"Remove for good: {told}"
+        said = ask(question).strip().lower() == "y" if ask else out is not None and agreed(question, out)
+        if not said:
             say("Nothing was removed.")
             return DONE
     size = sum(entry.size for entry in going)

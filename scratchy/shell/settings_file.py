@@ -85,7 +85,7 @@ def _key(name: str, text: str | None) -> str:
             f"`scratchy config set {name}` and type it, or pipe it in."
         )
     if sys.stdin.isatty():
-        key = getpass.getpass(f"{name.removeprefix('keys.')} (is not shown): ", stream=sys.stderr)
+        key = getpass.getpass(f"{name.removeprefix('keys.')} (is not shown): ")
     else:
         key = sys.stdin.readline(_LONGEST_KEY + 2)
     key = key.strip()

@@ -118,7 +118,7 @@ class _OneShot:
             self._task.cancel()
 
     async def _approve(self, request: ApprovalRequested) -> Approval:
-        if not sys.stdin.isatty():
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):  # the question would not be seen
             return nobody(request)
         return await ask(request, LineInput(), lambda text: note(text, end=""))
 
