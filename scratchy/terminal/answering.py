@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import NamedTuple
 
 from scratchy.core.errors import PriceUnknownError, ScratchyError, SessionLockedError, save_problem
@@ -23,6 +24,7 @@ from scratchy.core.events import (
     TurnFinished,
 )
 from scratchy.core.text import clean
+from scratchy.sessions.conversation import Attached
 from scratchy.sessions.desk import Desk
 from scratchy.terminal.lines import first_line
 from scratchy.terminal.stdout import OutputError
@@ -67,6 +69,16 @@ async def run_turn(desk: Desk, line: str, report: Report, show: Callable[[Event]
     if conversation.unsaved:
         return Ended(FAILED, f"not saved: {conversation.unsaved}")
     return Ended(FAILED if report.reason in ("steps", "budget", "error") else DONE)
+
+
+def not_typed(desk: Desk) -> None:
+    """What comes from now on was not typed here: like a paste, it may not mention another project's conversations."""
+    engine = desk.conversation.engine
+
+    async def attach(line: str) -> Attached:
+        return await engine.attach(f"{line}\n.")  # so it does not stand alone in its message
+
+    desk.conversation.engine = replace(engine, attach=attach)
 
 
 def note_event(event: Event) -> None:

@@ -14,7 +14,7 @@ from scratchy.core.ports import Approval
 from scratchy.core.text import clean
 from scratchy.sessions.desk import Desk
 from scratchy.terminal.alive import ASKING, Alive
-from scratchy.terminal.answering import FAILED, WRONG_USAGE, Ended, note, note_event, run_turn
+from scratchy.terminal.answering import FAILED, WRONG_USAGE, Ended, not_typed, note, note_event, run_turn
 from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LONGEST, LineInput
@@ -55,18 +55,20 @@ class _OneShot:
         for line in self._boot.greeting:
             note(line)
         try:
-            prompt = await _with_piped(prompt)
+            text = await _with_piped(prompt)
         except ValueError as error:
             return await self._end(None, Ended(WRONG_USAGE, str(error)))
         desk = await self._boot.make_desk(note)
         desk.approve = self._approve
+        if text != prompt:
+            not_typed(desk)
         try:
             note(f"Session: {desk.conversation.session_id}")
             if self._format == "stream-json":
                 await tell(self._out, await session_row(desk))
             watching = asyncio.ensure_future(self._alive.watch()) if sys.stderr.isatty() else None
             try:
-                ended = await run_turn(desk, prompt, self._report, self._show)
+                ended = await run_turn(desk, text, self._report, self._show)
             except asyncio.CancelledError:
                 self._report.reason = "aborted"
                 ended = Ended(128 + (self._stopped_by or signal.SIGINT), "Interrupted; what had come is stored.")

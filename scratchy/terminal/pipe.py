@@ -15,7 +15,7 @@ from typing import Any, cast
 from scratchy.core.events import ApprovalRequested, Event
 from scratchy.core.ports import Approval
 from scratchy.sessions.desk import Desk
-from scratchy.terminal.answering import DONE, FAILED, WRONG_USAGE, Ended, note, run_turn
+from scratchy.terminal.answering import DONE, FAILED, WRONG_USAGE, Ended, not_typed, note, run_turn
 from scratchy.terminal.asking import nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LONGEST, LineInput, LineTooLong
@@ -56,6 +56,7 @@ class _Pipe:
             note(line)
         desk = await self._boot.make_desk(note)
         desk.approve = self._approve
+        not_typed(desk)
         note(f"Session: {desk.conversation.session_id}")
         self._watch_signals()
         reading: asyncio.Task[None] | None = None

@@ -370,3 +370,16 @@ def test_at_rest_it_costs_nothing(home):
 def ticks(program: "subprocess.Popen[bytes]") -> int:
     fields = Path(f"/proc/{program.pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def test_what_comes_over_a_pipe_reaches_no_other_projects_session(home):
+    (home.folder / "other").mkdir()
+    secret = "the password is swordfish"
+    home.run(*home.script("Noted."), "--cwd", str(home.folder / "other"), "-s", "theirs", "-p", secret)
+    home.run(*home.script("Noted."), "-s", "ours", "-p", "the colour is blue")
+    (home.work / "notes.txt").write_text("a note")
+    with Pipe(home, *home.script("a", "b"), "-s", "x") as pipe:
+        pipe.say("@session:theirs", "@session:ours and @notes.txt")
+        assert pipe.end()[0] == 0
+    stored = json.dumps(home.load("x"))
+    assert "swordfish" not in stored and "the colour is blue" in stored and "a note" in stored
