@@ -166,6 +166,8 @@ class Start:
             greeting=said,
             history_file=str(user_dir("state") / "history"),
             mode=self.config.mode,
+            theme=self.config.theme,
+            notify=self.config.notify,
             resume_line=self.resume_line,
         )
 

@@ -5,7 +5,7 @@ Not here: the commands themselves (a file a theme beside this one), how an outco
 
 import difflib
 
-from scratchy.commands import branches, cost, doctor, help, moving, naming, search, sessions, talk
+from scratchy.commands import branches, cost, doctor, help, looks, moving, naming, search, sessions, talk
 from scratchy.commands.advice import at_prompt
 from scratchy.commands.outcome import Entry, Outcome
 from scratchy.core.errors import ScratchyError
@@ -55,6 +55,7 @@ COMMANDS = (
     Entry("export", moving.export, (), "[path]", reads=True),
     Entry("import", moving.import_, (), "path"),
     Entry("system", talk.system, reads=True),
+    Entry("theme", looks.theme, (), "[name]", reads=True),
     Entry("doctor", doctor.doctor, (), "[fix]"),
     Entry("exit", talk.exit_, ("quit",), reads=True),
 )

@@ -35,7 +35,8 @@ class Choose(NamedTuple):
 @dataclass(frozen=True)
 class Outcome:
     """What to show. `copy`: text for the clipboard. `switched`: another session is current, show its last exchanges.
-    `choose`: ask this after the text. `pick`: let the person pick a session; `/resume ID` follows."""
+    `choose`: ask this after the text. `pick`: let the person pick a session; `/resume ID` follows.
+    `theme`: what is shown from now on looks so."""
 
     text: str = ""
     markdown: bool = False
@@ -44,6 +45,7 @@ class Outcome:
     switched: bool = False
     choose: Choose | None = None
     pick: bool = False
+    theme: str | None = None
 
 
 Command = Callable[[Desk, str], Awaitable[Outcome]]

@@ -49,7 +49,7 @@ class Desk:
     """`say` shows one sentence to the person at any time. Sessions that were opened here and hold no message yet can be
     come back to; on disk they are from their first message on. `config` is that of the current session's folder, which
     `configure` makes; new sessions begin in the folder that the program was started in. `mode` tells what runs unasked
-    (one of `modes`, which the person goes through); it belongs to the window, not to a session. `editor`: one
+    (one of `modes`, which the person goes through); like `theme` it belongs to the window, not to a session. `editor`: one
     that the window stands in."""
 
     def __init__(
@@ -69,6 +69,7 @@ class Desk:
         self._said_of_folder: str = ""
         self.modes = compose.modes(config)
         self.mode = config.mode
+        self.theme = config.theme
         self.titler = Titler()
         self.spending = Spending(config.max_budget_usd, self._price)
         self._projects: dict[Path, Look] = {}

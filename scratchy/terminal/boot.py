@@ -40,6 +40,8 @@ class Boot(NamedTuple):
     greeting: Sequence[str] = ()
     history_file: str | None = None
     mode: str = "ask"
+    theme: str = "auto"
+    notify: str = "bell"
     first_line: str | None = None
     resume_line: Callable[[str], str] = _no_resume_line
     commands: Commands | None = None

@@ -86,6 +86,8 @@ class Commanding:
     async def _show(self, desk: Desk, outcome: Outcome) -> str:
         """The line that the person chose to run next, "" for none."""
         screen = self._screen
+        if outcome.theme is not None:
+            screen.choose_theme(outcome.theme)
         if outcome.text and outcome.markdown:
             screen.write((await self._loaded_show()).markdown(outcome.text))
         elif outcome.text:

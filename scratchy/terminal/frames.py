@@ -10,8 +10,25 @@ from typing import Any
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.defaults import create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
+from prompt_toolkit.styles import Style
+
+from scratchy.terminal.theme import toolkit_style, used
 
 _PASTE, _FOCUS = "\x1b[?2004", "\x1b[?1004"
+
+
+_MENU = {
+    "completion-menu": "noinherit",
+    "completion-menu.completion.current": "noinherit reverse",
+    "scrollbar.background": "noinherit",
+    "scrollbar.button": "noinherit reverse",
+}
+
+
+def style() -> Style:
+    """The theme in use, for prompt_toolkit."""
+    looks = {role: toolkit_style(look) for role, look in used().looks.items()}
+    return Style.from_dict({**looks, **_MENU, "completion-menu.completion": f"noinherit {looks['dim']}"})
 
 
 class Frames(Vt100_Output):
@@ -42,6 +59,10 @@ class Frames(Vt100_Output):
         if self._focus != focus:
             self._focus = focus
             self.write_raw(_FOCUS + "lh"[focus])
+
+    def erase_down(self) -> None:
+        """From the first column on. In two steps: asked to erase all of its screen, tmux keeps it in the scrollback."""
+        self.write_raw("\x1b[K\x1b[C\x1b[J\x1b[D")
 
     def cursor_backward(self, amount: int) -> None:
         if amount == 1:  # not as a backspace: then no lone control character is ever ours

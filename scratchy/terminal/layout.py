@@ -10,7 +10,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from scratchy.core.text import clean_tail
 from scratchy.terminal.folding import folded
-from scratchy.terminal.lines import one_line
+from scratchy.terminal.lines import one_line, overwritten
 
 if TYPE_CHECKING:
     from scratchy.terminal.pace import Pace
@@ -19,6 +19,8 @@ Row = list[tuple[str, str]]
 
 TAIL_ROWS = 6
 OUTPUT_ROWS = 3
+RUNNING_ROWS = 8
+THOUGHT_ROWS = 2
 QUEUE_ROWS = 3
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -34,7 +36,7 @@ class Running:
 
 class Live:
     """What stands above the input. `since` is the start of the work on a monotonic clock, None when nothing works;
-    `wait_until` the end of a pause before a retry."""
+    `wait_until` the end of a pause before a retry; `thought` the end of what the model thinks, since `thinks_since`."""
 
     def __init__(  # noqa: PLR0913 - one parameter a field
         self,
@@ -55,6 +57,8 @@ class Live:
         self.status = status
         self.since = since
         self.wait_until = wait_until
+        self.thought = ""
+        self.thinks_since: float | None = None
         self.running = {} if running is None else running
         self.queue = queue
         self.paused = paused
@@ -68,7 +72,13 @@ class Live:
 
 def rows(live: Live, now: float, width: int, height: int) -> list[Row]:
     """At most `height` rows of `width` columns, the most urgent kept."""
-    lower = [*_running(live, width), *_status(live, now, width), *_queue(live, width), *_standing(live, width)]
+    lower = [
+        *_thinking(live, width),
+        *_running(live, width),
+        *_status(live, now, width),
+        *_queue(live, width),
+        *_standing(live, width),
+    ]
     room = min(TAIL_ROWS, max(height - len(lower), 1))
     tail = [[("", line)] for line in last_rows(live.tail, width, room)]
     return [*tail, *lower][-max(height, 1) :]
@@ -81,19 +91,30 @@ def _status(live: Live, now: float, width: int) -> list[Row]:
     status = one_line(live.status)
     if live.wait_until is not None:
         status = f"{status}, again in {max(0, round(live.wait_until - now))} s"
-    seconds = int(now - live.since)
+    seconds = int(now - (live.since if live.thinks_since is None else live.thinks_since))
     elapsed = f"{seconds} s" if seconds < 60 else f"{seconds // 60} min {seconds % 60} s"
     rest = f" · {elapsed} · Esc to interrupt"
     return [[("class:spinner", frame + " "), ("class:dim", clip(status, width - len(rest) - 2) + rest)]]
 
 
+def _thinking(live: Live, width: int) -> list[Row]:
+    return [[("class:dim", "  " + line)] for line in last_rows(live.thought, width - 2, THOUGHT_ROWS)]
+
+
 def _running(live: Live, width: int) -> list[Row]:
+    """Each call one line, below it the end of its output: less of it, the more calls run side by side."""
+    tools = list(live.running.values())
+    each = OUTPUT_ROWS if len(tools) == 1 else 1 if len(tools) <= RUNNING_ROWS // 2 else 0
     out: list[Row] = []
-    for tool in live.running.values():
-        out.append([("class:tool", clip(f"▸ {one_line(tool.name)} {one_line(tool.summary)}", width))])
-        out += [[("class:dim", "  " + line)] for line in last_rows(tool.output, width - 2, OUTPUT_ROWS)]
+    for tool in tools[:RUNNING_ROWS]:
+        out.append([("class:tool", clip(f"▸ {one_line(tool.name)} {one_line(tool.summary[: 4 * width])}", width))])
+        if each:
+            output = overwritten(tool.output)
+            out += [[("class:dim", "  " + line)] for line in last_rows(output, width - 2, each)]
+    more = len(tools) - RUNNING_ROWS
+    out += [[("class:dim", f"… and {more} more run")]] if more > 0 else []
     out += [[("class:tool", clip(f"▸ {one_line(line)} · Esc to interrupt", width))] for line in live.beside]
-    return out[-8:]
+    return out
 
 
 def _queue(live: Live, width: int) -> list[Row]:

@@ -1,6 +1,6 @@
-"""The short lines around an answer: prompt, header, tool call, notice, error, the preview of an approval. No rich.
+"""The short lines around an answer: prompt, header, tool call, notice, error. No rich, no prompt_toolkit.
 
-All take text as a model or tool wrote it and make it harmless. Not here: Markdown (render), the live part (layout).
+All take text as a model or tool wrote it and make it harmless. Not here: Markdown (render), diffs, the live part.
 """
 
 from scratchy.core.errors import save_problem
@@ -79,17 +79,12 @@ def tool_line(name: str, summary: str, is_error: bool, end: str) -> str:
     return f"{mark} {paint(what, 'name')} {rest} {paint(f'· {end}', 'notice') if end else ''}".rstrip() + "\n"
 
 
-def approval_lines(name: str, preview: str) -> str:
-    """The whole and exact effect of a call: what hides is escaped, nothing is shortened; a diff is coloured."""
-    shown = reveal(preview.removesuffix("\n")).split("\n")
-    is_diff = any(line.startswith("@@ ") for line in shown)
-    edge = paint("│", "notice")
-    title = paint(f"The model asks to run {reveal(name)}:", "question")
-    return f"{title}\n" + "".join(f"{edge} {_diff_line(line) if is_diff else line}\n" for line in shown)
+def overwritten(text: str) -> str:
+    """`text` as a terminal would have left it: of a line that was written over again and again, the last state."""
+    if "\r" not in text:
+        return text
+    return "\n".join(_last_state(line) for line in text.replace("\r\n", "\n").split("\n"))
 
 
-def _diff_line(line: str) -> str:
-    if line.startswith(("+++", "---")):
-        return paint(line, "name")
-    roles = {"+": "added", "-": "removed", "@": "hunk", "\\": "notice"}
-    return paint(line, roles[line[0]]) if line[:1] in roles else line
+def _last_state(line: str) -> str:
+    return next((part for part in reversed(line.split("\r")) if part.strip()), "") if "\r" in line else line

@@ -22,10 +22,10 @@ from scratchy.sessions.desk import Desk
 from scratchy.sessions.finding import Finder
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.naming import change_tags, changed_tags, tags_in, with_tags
-from scratchy.terminal.frames import open_output
+from scratchy.terminal.frames import open_output, style
 from scratchy.terminal.lines import error, notice
 from scratchy.terminal.menu import Menu, choose, shown
-from scratchy.terminal.screen import Screen, quick_escape, style
+from scratchy.terminal.screen import Screen, quick_escape
 from scratchy.terminal.session_rows import SessionRows
 
 

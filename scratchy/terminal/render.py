@@ -3,8 +3,9 @@
 Not here: where a block ends (splitter), and when and where it is written (screen).
 """
 
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from io import StringIO
 
@@ -27,6 +28,20 @@ GIANT_LINES = 500
 """Characters, or lines, past which a block stands as the model wrote it: rich and a highlighter would keep the keys
 waiting, and no person reads that much without a blank line."""
 _STEP = 3  # columns by which rich indents the text of a list's item
+
+
+_LINKS = re.compile(r"iTerm\.app|WezTerm|vscode|ghostty|rio|Hyper")
+_LINKS_TERM = re.compile(r"xterm-kitty|foot|alacritty|xterm-ghostty|wezterm|contour")
+
+
+def shows_links(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the terminal is known to show links (OSC 8). Behind tmux or screen nobody knows."""
+    if environ.get("TMUX") or environ.get("STY"):
+        return False
+    vte = environ.get("VTE_VERSION", "")
+    known = any(environ.get(name) for name in ("KITTY_WINDOW_ID", "KONSOLE_VERSION", "WT_SESSION", "DOMTERM"))
+    program = _LINKS.match(environ.get("TERM_PROGRAM", "")) or _LINKS_TERM.match(environ.get("TERM", ""))
+    return known or program is not None or (vte.isdecimal() and int(vte) >= 5000)
 
 
 class Renderer:
@@ -171,6 +186,8 @@ def _rich_theme(theme: Theme) -> RichTheme:
             "markdown.block_quote": style["quote"],
             "markdown.link_url": style["link"],
             "markdown.hr": style["border"],
+            "markdown.item.number": Style(bold=True),
+            "markdown.list": Style.null(),
         }
     )
 

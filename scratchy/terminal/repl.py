@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from scratchy.core.errors import ProviderError, ScratchyError
 from scratchy.core.modes import ASK, MODES
 from scratchy.core.text import clean, reveal
+from scratchy.terminal.around import Around
 from scratchy.terminal.boot import Boot, load_commands
 from scratchy.terminal.commanding import Commanding
 from scratchy.terminal.completion import CommandCompleter
@@ -31,12 +32,14 @@ from scratchy.terminal.leaving import Leaving
 from scratchy.terminal.lines import notice, user_lines
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
+from scratchy.terminal.theme import chosen, light_by_environment, use
 from scratchy.terminal.unsaved import is_kept, kept, not_sent
 from scratchy.terminal.waiting import Waiting
 
 if TYPE_CHECKING:
     from scratchy.sessions.conversation import Conversation
     from scratchy.sessions.desk import Desk
+    from scratchy.terminal.folds import Folds
     from scratchy.terminal.show import Show
     from scratchy.terminal.status import Status
     from scratchy.terminal.turns import TurnView
@@ -52,6 +55,7 @@ _RECENT = 6
 
 def run(boot: Boot) -> int:
     """Run until the person leaves; the exit code. Raises what `boot.make_desk` raises, the terminal as it was found."""
+    use(chosen(boot.theme, light_by_environment()))
     columns = shutil.get_terminal_size().columns
     for line in boot.greeting:
         sys.stdout.write(notice(folded(clean(line), columns)))
@@ -72,12 +76,13 @@ class Repl:
         self._beside: set[asyncio.Task[None]] = set()
         self._last_cancel = -TWICE
         self._left_by_cancel = ""
-        self._last_output = ""
+        self._folds: Folds | None = None
         self._pastes = Pastes()
         self._history = FileHistory(boot.history_file)
         completer = CommandCompleter(self._command_names, self._session_ids, self._trashed_ids, self._model_names)
         self._screen = Screen(self._prompt, self._mode, self._history, completer)
         self._waiting = Waiting(self._screen, self._pastes, boot.first_line)
+        self._around = Around(self._screen, boot.theme, boot.notify)
         self._drafting = Drafting(self._screen, self._waiting, self._pastes)
         self._commanding = Commanding(
             self._screen, self._waiting, self._loaded_show, self._show_recent, self._leave_gently
@@ -105,6 +110,7 @@ class Repl:
             code = 128 + 1
         finally:
             await self._stop_task()
+            self._around.end()
             for task in work:
                 task.cancel()
                 await asyncio.wait([task])
@@ -123,6 +129,7 @@ class Repl:
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._waiting.woken(), _HEAD_START)
+            self._around.begin()
             self._commanding.commands = self._commanding.commands or await asyncio.to_thread(load_commands)
             self._desk = await self._boot.make_desk(self._say)
             await self._show_recent()
@@ -165,6 +172,7 @@ class Repl:
         self._waiting.sending = lambda: "" if view.begun else line
         self._in_turn, self._leaving.warned = True, False
         screen.move(view.flush)
+        began = time.monotonic()
         try:
             await self._follow(conversation, line, view)
             await view.drain()
@@ -175,8 +183,8 @@ class Repl:
             self._in_turn = False
             view.close()
             screen.rest()
+            self._around.call(f"{conversation.session_id}: the turn is over.", since=began)
             screen.live.unsaved = conversation.unsaved
-            self._last_output = view.last_output or self._last_output
 
     async def _follow(self, conversation: Conversation, line: str, view: TurnView) -> None:
         """Show the events of one turn. A failure is shown too, and brings what waits back to the prompt."""
@@ -284,8 +292,12 @@ class Repl:
         self._say_briefly(f"{desk.mode}: {MODES[desk.mode]}")
 
     def _expand(self) -> None:
-        text = self._last_output
-        self._screen.write(clean(text).removesuffix("\n") + "\n" if text else notice("No tool has run yet."))
+        self._screen.write(self._ready_folds().unfolded())
+
+    def _ready_folds(self) -> Folds:
+        folds: Folds = self._folds or import_module("scratchy.terminal.folds").Folds()
+        self._folds = folds
+        return folds
 
     def _say(self, text: str) -> None:
         """One line above the prompt, from any thread, at any time."""
@@ -334,7 +346,7 @@ class Repl:
         """With rich, and so made when there is something to show: at rest in a new session it takes no memory."""
         if self._show is None:
             show: type[Show] = (await asyncio.to_thread(import_module, "scratchy.terminal.show")).Show
-            self._show = show(self._screen)
+            self._show = show(self._screen, self._ready_folds())
         return self._show
 
     def _command_names(self) -> Sequence[str]:

@@ -39,35 +39,22 @@ from prompt_toolkit.layout.processors import (
     HighlightSelectionProcessor,
 )
 from prompt_toolkit.search import stop_search
-from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
 from scratchy import system
-from scratchy.terminal.frames import Frames, open_output
+from scratchy.terminal.frames import Frames, open_output, style
 from scratchy.terminal.layout import Live, Row, rows
-from scratchy.terminal.theme import toolkit_style, used
+from scratchy.terminal.resizing import Resizable, Sizes
 
 FRAME = 1 / 12  # seconds between two redraws of our own
 _ROWS_FOR_FOOT = 6  # of a window in which the row below the input has a place
+_PIECE = 32 * 1024  # characters that are written at once
 ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a frame stay under 100 ms
-
-_MENU = {
-    "completion-menu": "noinherit",
-    "completion-menu.completion.current": "noinherit reverse",
-    "scrollbar.background": "noinherit",
-    "scrollbar.button": "noinherit reverse",
-}
-
-
-def style() -> Style:
-    """The theme in use, for prompt_toolkit."""
-    looks = {role: toolkit_style(look) for role, look in used().looks.items()}
-    return Style.from_dict({**looks, **_MENU, "completion-menu.completion": f"noinherit {looks['dim']}"})
-
 
 class Screen:
     """`prompt` gives the text before the input, `mode` what runs unasked. `last_key` is when the last key came, on a
-    monotonic clock, `pause` how many seconds after the one before it."""
+    monotonic clock, `pause` how many seconds after the one before it. `call` says to a person elsewhere that they are
+    needed; `choose_theme` changes what is shown from now on."""
 
     def __init__(
         self, prompt: Callable[[], str], mode: Callable[[], str], history: History, completer: Completer
@@ -80,6 +67,8 @@ class Screen:
         self.asking = False
         self.last_key = self.pause = float("-inf")
         self.away = False
+        self.call: Callable[[str], None] = lambda text: None
+        self.choose_theme: Callable[[str], None] = lambda name: None
         self.buffer = Buffer(
             history=history, completer=completer, multiline=True, complete_while_typing=False, name="input"
         )
@@ -94,7 +83,8 @@ class Screen:
         self._foot_row: Row = []
         self._output = open_output()
         self.found = system.terminal_settings(sys.stdin.fileno())
-        self.app: Application[int] = self._application()
+        self.app = self._application()
+        self.sizes = Sizes(self.app, self.draw)
 
     # -- what others call
 
@@ -157,20 +147,19 @@ class Screen:
     def draw(self) -> None:
         """Write what is pending and redraw the live part where it changed, now, in one piece."""
         self._flush_planned = False
-        if self.away or not self.app.is_running or self.app.is_done:
+        if self.away or self.sizes.settling or not self.app.is_running or self.app.is_done:
             return
-        text = "".join(self._pending)
-        self._pending.clear()
+        text = self._next_piece()
         before, fresh = self._foot_row, self._live_rows()
-        if not text and (fresh, self._foot_row) == (self._rows, before):
+        if not text and (fresh, self._foot_row) == (self._rows, before) and not self.sizes.changed:
             return
         shrinks = len(fresh) < len(self._rows)
         self._rows = fresh
         self._hold(True)
         try:
-            if text or shrinks:
+            if not self.sizes.catch_up() and (text or shrinks):
                 self.app.renderer.erase()
-                self._output.write_raw(text.replace("\n", "\r\n"))
+            self._output.write_raw(text.replace("\n", "\r\n"))
             self.app.render_counter += 1  # the layout's caches hold for one rendering
             self.app.renderer.render(self.app, self.app.layout)
         finally:
@@ -235,6 +224,18 @@ class Screen:
         if not held:
             self._output.flush()
 
+    def _next_piece(self) -> str:
+        """What is pending; of something long its first lines, the rest when keys have had their turn."""
+        text = "".join(self._pending)
+        self._pending.clear()
+        if len(text) <= _PIECE:
+            return text
+        end = text.rfind("\n", 0, _PIECE) + 1 or text.find("\n", _PIECE) + 1 or len(text)
+        if end < len(text):
+            self._pending.append(text[end:])
+            self._plan_flush()
+        return text[:end]
+
     def _live_rows(self) -> list[list[tuple[str, str]]]:
         self._make_foot()
         size = self._output.get_size()
@@ -263,7 +264,7 @@ class Screen:
 
     # -- the parts
 
-    def _application(self) -> Application[int]:
+    def _application(self) -> Resizable:
         live = Window(FormattedTextControl(self._fragments), dont_extend_height=True)
         search = SearchToolbar()
         entry = Window(
@@ -298,7 +299,7 @@ class Screen:
             ConditionalContainer(search, is_searching),
         ]
         self._parts = HSplit(parts, align=VerticalAlign.TOP)
-        app: Application[int] = Application(
+        app = Resizable(
             layout=Layout(self._parts, entry),
             key_bindings=self.keys,
             style=style(),

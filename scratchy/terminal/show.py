@@ -9,8 +9,9 @@ from scratchy.core.session import INTERRUPTED
 from scratchy.core.text import reveal
 from scratchy.sessions.restoring import was_refused
 from scratchy.terminal.approve import Approver
+from scratchy.terminal.folds import Folds
 from scratchy.terminal.lines import dimmed, header, notice, tool_end, tool_line, user_lines
-from scratchy.terminal.render import Renderer
+from scratchy.terminal.render import Renderer, shows_links
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.splitter import Splitter
 from scratchy.terminal.turns import TurnView
@@ -22,13 +23,14 @@ _SHOWN_CHARS = 8000
 class Show:
     """Holds the one renderer, and the one who asks."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, folds: Folds) -> None:
         self._screen = screen
-        self._renderer = Renderer()
+        self._folds = folds
+        self._renderer = Renderer(links=shows_links())
         self.approve = Approver(screen)
 
     def turn(self, session_id: str) -> TurnView:
-        return TurnView(self._screen, self._renderer, session_id)
+        return TurnView(self._screen, self._renderer, self._folds, session_id)
 
     def markdown(self, text: str) -> str:
         """A whole text, rendered."""

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from prompt_toolkit.utils import get_cwidth
+
 from scratchy.core.events import (
     ApprovalRequested,
     ContextTrimmed,
@@ -20,6 +22,7 @@ from scratchy.core.events import (
     SaveFailed,
     StepStarted,
     TextDelta,
+    ThinkingDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
@@ -27,15 +30,18 @@ from scratchy.core.events import (
 )
 from scratchy.core.messages import Message, text_of
 from scratchy.core.text import clean
+from scratchy.terminal.diffs import approval_lines, beginning, is_diff
 from scratchy.terminal.folding import folded
-from scratchy.terminal.layout import TAIL_ROWS, Running
-from scratchy.terminal.lines import approval_lines, error, first_line, header, notice, tool_end, tool_line
+from scratchy.terminal.folds import Folds
+from scratchy.terminal.layout import TAIL_ROWS, Running, clip
+from scratchy.terminal.lines import duration, error, first_line, header, notice, one_line, tool_end, tool_line
 from scratchy.terminal.pace import Pace
 from scratchy.terminal.render import Renderer
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.splitter import Block, Splitter
 
 _OUTPUT_KEPT = 2000  # characters of a running tool's output
+_THOUGHT_KEPT = 800
 _SLICE = 0.01  # seconds of work after which keys come first
 _BACKLOG = 32 * 1024  # characters that may wait to be written; then the stream waits too
 _ENDS = {
@@ -46,11 +52,13 @@ _ENDS = {
 
 
 class TurnView:
-    """Shows one turn. `begun`: an event has come. `last_output`: of the turn's last tool, whole."""
+    """Shows one turn. `begun`: an event has come. What is shown in a line only can be unfolded by `folds`."""
 
-    def __init__(self, screen: Screen, renderer: Renderer, session_id: str) -> None:
+    def __init__(self, screen: Screen, renderer: Renderer, folds: Folds, session_id: str) -> None:
         self.begun = False
-        self.last_output = ""
+        self._folds = folds
+        self._thoughts: list[str] = []  # what the model thinks before it answers
+        self._asked: set[str] = set()  # ids of the calls whose effect was shown before they ran
         self._screen = screen
         self._live = live = screen.live
         self._renderer = renderer
@@ -101,12 +109,15 @@ class TurnView:
         self._screen.write("\n")
         live = self._live
         live.tail, live.status, live.since, live.wait_until = "", "", None, None
+        live.thought, live.thinks_since = "", None
         live.running.clear()
 
     # -- facts of the turn
 
     def delta(self, text: str) -> None:
         self._streamed = True
+        if self._thoughts and text.strip():
+            self._end_thinking()
         self._pace.add(text)
         blocks = self._splitter.feed(text)
         if blocks:
@@ -116,7 +127,10 @@ class TurnView:
         match event:
             case TextDelta(text):
                 self.delta(text)
+            case ThinkingDelta(text):
+                self._think(text)
             case StepStarted():
+                self._end_thinking()
                 self._live.status, self._live.wait_until = "waiting for the model", None
                 self._streamed = False
             case RetryScheduled(reason, delay):
@@ -157,6 +171,7 @@ class TurnView:
 
     def finish(self) -> None:
         """No more text will come for this message."""
+        self._end_thinking()
         self._push_blocks(self._splitter.finish())
 
     def _message(self, message: Message) -> None:
@@ -170,23 +185,54 @@ class TurnView:
         match event:
             case ApprovalRequested(_, name, _, preview):
                 self.finish()
+                self._asked.add(event.call["id"])
                 self._push_line(approval_lines(name, preview), of_the_model=True)
             case ToolStarted(call, name, _, summary):
+                self._end_thinking()
                 self._live.running[call["id"]] = Running(name, summary)
                 self._live.status, self._live.wait_until = "working", None
             case ToolOutput(call_id, text):
                 tool = self._live.running.get(call_id)
                 if tool is not None:
                     tool.output = (tool.output + text)[-_OUTPUT_KEPT:]
-            case ToolFinished(call, name, summary):
-                self._live.running.pop(call["id"], None)
-                end = tool_end(event.ran, event.is_error, event.duration_ms)
-                self._push_line(tool_line(name, summary[:500], event.is_error, end), of_the_model=True)
-                if event.is_error:
-                    self._push_line(notice(f"  {first_line(event.display)}"))
-                self.last_output = event.display or event.output
+            case ToolFinished():
+                self._finished(event)
             case _:
                 pass
+
+    def _finished(self, event: ToolFinished) -> None:
+        """One line; of an edit that nobody was asked about, the beginning of its diff, too."""
+        self._live.running.pop(event.call["id"], None)
+        width, name = self._screen.width, one_line(event.name)
+        end = tool_end(event.ran, event.is_error, event.duration_ms)
+        room = max(width - get_cwidth(f"✓ {name}  · {end}"), width // 3)
+        summary = clip(one_line(event.summary[:500]).removeprefix(f"{name} "), room)
+        self._push_line(tool_line(name, summary, event.is_error, end), of_the_model=True)
+        output = event.display or event.output
+        if event.is_error:
+            self._push_line(notice(f"  {first_line(event.display)}"))
+        elif is_diff(output) and event.call["id"] not in self._asked:
+            self._push_line(beginning(output, width))
+        self._folds.add(f"{name} {one_line(event.summary[:500])}", output)
+
+    def _think(self, text: str) -> None:
+        live = self._live
+        if not self._thoughts:
+            live.status, live.wait_until, live.thinks_since = "thinking", None, time.monotonic()
+        self._thoughts.append(text)
+        live.thought = (live.thought + text)[-_THOUGHT_KEPT:]
+
+    def _end_thinking(self) -> None:
+        """What was thought becomes one line."""
+        if not self._thoughts:
+            return
+        live, text = self._live, "".join(self._thoughts)
+        seconds = round(time.monotonic() - (live.thinks_since or time.monotonic()))
+        live.status, live.thought, live.thinks_since = "waiting for the model", "", None
+        self._thoughts.clear()
+        title = f"Thought for {duration(max(seconds, 1) * 1000).replace('.0 s', ' s')}"
+        self._push_line(notice(title), of_the_model=True)
+        self._folds.add(title, text)
 
     # -- what is written
 

@@ -22,6 +22,7 @@ from scratchy.core.events import (
     SaveFailed,
     StepStarted,
     TextDelta,
+    ThinkingDelta,
     ToolFinished,
     ToolOutput,
     ToolStarted,
@@ -70,6 +71,7 @@ class Outcome:
     switched: bool = False
     choose: Any = None
     pick: bool = False
+    theme: str | None = None
 
 
 class Drafts:
@@ -187,6 +189,51 @@ async def _tool(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
     yield _answer(self, "Done.")
 
 
+async def _think(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    """`think [N]`: so many thoughts, then an answer; the last thought is said after it."""
+    for number in range(1, int(text or "30") + 1):
+        yield ThinkingDelta(f"thought{number}{EVIL if number == 2 else ''} " + ("\n" if number % 10 == 0 else ""))
+        await asyncio.sleep(0.05)
+    yield TextDelta("So it is.")
+    yield _answer(self, "So it is.")
+
+
+DIFF = "--- /f/a.py\n+++ /f/a.py\n@@ -1,3 +1,30 @@\n one\n-two\x1b[31m\n+\ttwo 漢字\u202e\n"
+
+
+async def _edit(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    """`edit`: unasked; `edit asked`: asked for."""
+    it = call("edit_file", '{"file_path": "a.py"}', 7)
+    diff = DIFF + "".join(f"+line {number}\n" for number in range(1, 28)) + "\\ No newline at end of file\n"
+    if text:
+        request = ApprovalRequested(it, "edit_file", {}, f"/f/a.py\n{diff}", "this folder")
+        yield request
+        assert self.approve is not None
+        await self.approve(request)
+    yield ToolStarted(it, "edit_file", {}, "a.py")
+    yield ToolFinished(it, "edit_file", "a.py", True, "Edited /f/a.py.", diff, False, 3)
+    yield TextDelta("Edited.")
+    yield _answer(self, "Edited.")
+
+
+async def _many(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
+    """`many N FILE`: so many calls side by side until the file is there, one of them with a bar that moves."""
+    count, _, path = text.partition(" ")
+    calls = [call("execute_command", "{}", number) for number in range(int(count))]
+    for number, it in enumerate(calls):
+        yield ToolStarted(it, "execute_command", {}, f"job {number} " + "very long " * 40)
+    percent = 0
+    while not Path(path).exists():
+        percent += 1
+        yield ToolOutput("call_0", f"\x1b[32m{percent} %\x1b[0m\r")
+        await asyncio.sleep(0.02)
+    for number, it in enumerate(calls):
+        long = "x\n" * 20_000 if number == 0 else ""
+        output = f"{long}output {number}\n1 %\r2 %\r100 %\ndone {number}\n"
+        yield ToolFinished(it, "execute_command", f"job {number} " + "very long " * 40, True, output, "", False, 5)
+    yield _answer(self, "")
+
+
 async def _ask(self: Conversation, text: str) -> AsyncGenerator[Event, None]:
     it = call("execute_command", text)
     request = ApprovalRequested(it, "execute_command", {"command": text}, text, "this command")
@@ -253,6 +300,9 @@ _TURNS = {
     "stream": _stream,
     "flood": _flood,
     "tool": _tool,
+    "think": _think,
+    "edit": _edit,
+    "many": _many,
     "ask": _ask,
     "later": _later,
     "fail": _fail,
@@ -301,6 +351,8 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
 
             rows = [Row("the first", "/status", "told about it\nin two lines"), Row("the second", "/copy x")]
             return Outcome("Some text.", choose=Choose("Which one?", rows))
+        case "theme":
+            return Outcome(f"Theme: {rest}", theme=rest)
         case "copy":
             return Outcome("Copied.", copy=rest)
         case _:
@@ -339,6 +391,8 @@ if __name__ == "__main__":
                 greeting=["Started new session: 'default'"],
                 history_file=OPTIONS.get("history"),
                 mode=OPTIONS.get("mode", "ask"),
+                theme=OPTIONS.get("theme", "auto"),
+                notify=OPTIONS.get("notify", "bell"),
                 first_line=OPTIONS.get("first"),
                 resume_line=lambda session_id: f"python run_agent.py --session {session_id}",
                 commands=Commands(dispatch, lambda: names),

@@ -18,6 +18,12 @@ STATUS = re.compile(r"(.* · )?(context ~?[0-9]|branch |commit )")
 PROGRAM = Path(__file__).with_name("fake_program.py")
 ROOT = Path(__file__).parents[2]
 PATIENCE = 15.0
+_NOT_PASSED = {
+    "NO_COLOR", "VISUAL", "EDITOR", "COLORTERM", "COLORFGBG", "TERM_PROGRAM",
+    "TMUX", "STY", "KITTY_WINDOW_ID", "VTE_VERSION", "WEZTERM_PANE", "ALACRITTY_WINDOW_ID", "KONSOLE_VERSION",
+    "WT_SESSION", "ITERM_SESSION_ID", "GHOSTTY_RESOURCES_DIR",
+}  # fmt: skip
+"""Of the terminal that the tests run in, which is not this one."""
 
 
 class Terminal:
@@ -32,7 +38,7 @@ class Terminal:
         folder: Path | None = None,
         **environment: str,
     ) -> None:
-        env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "VISUAL", "EDITOR")}
+        env = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED}
         env |= {"TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", "SCRATCHY_TITLES": "words"}
         env |= environment
         self._child: Any = pexpect.spawn(

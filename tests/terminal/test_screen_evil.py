@@ -5,9 +5,10 @@ import time
 
 from ptys import Terminal
 
-# All that the program itself may write: colours, cursor movement, erasing, modes of the terminal, OSC 52.
+# All that the program itself may write: colours, cursor movement, erasing, modes of the terminal, its one question.
 _OURS = re.compile(
-    rb"\x1b\[[0-9;]*m|\x1b\[\d*[ABCDJK]|\x1b\[\?(?:1|7|12|25|2004)[hl]|\x1b\[0 q|\r\n|\r|\x1b\[\d*;?\d*H"
+    rb"\x1b\[[0-9;]*m|\x1b\[\d*[ABCDJK]|\x1b\[\?(?:1|7|12|25|1004|2004)[hl]|\x1b\[0 q|\r\n|\r|\x1b\[\d*;?\d*H"
+    rb"|\x1b\]11;\?\x1b\\\x1b\[>q\x1b\[c"
 )
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*m")

@@ -9,8 +9,9 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from scratchy.terminal.completion import CommandCompleter
+from scratchy.terminal.diffs import approval_lines
 from scratchy.terminal.history import FileHistory
-from scratchy.terminal.lines import approval_lines, tool_end, tool_line
+from scratchy.terminal.lines import tool_end, tool_line
 from scratchy.terminal.pastes import Pastes
 
 

@@ -1,0 +1,125 @@
+"""What the terminal says on the line that keys come by: its background, its name, whether its window is in front.
+
+Such reports are taken out before prompt_toolkit sees them, whole, cut anywhere, early or late: none is ever a key or
+text. Inside of a paste nothing is looked at. Not here: what follows from them (around).
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from prompt_toolkit.input import Input
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+
+# Patterns stay strings until they are used: compiling them is no part of the way to the first prompt.
+_BODY = r"[\w:/#,.;()+ -]{0,64}"
+_REPORT = (
+    rf"\x1b(?:\]11;(?P<ground>{_BODY})(?:\x07|\x1b\\)"  # the background's colour
+    rf"|P>\|(?P<name>{_BODY})\x1b\\"  # the terminal's name and version (XTVERSION)
+    r"|\[\?(?P<fence>[\d;]*)c"  # its device attributes: every terminal answers that, and answers in order
+    r"|\[(?P<focus>[IO]))"
+)
+_BEGUN = rf"\x1b(?:\](?:1(?:1(?:;{_BODY}\x1b?)?)?)?|P(?:>(?:\|{_BODY}\x1b?)?)?|\[(?:\?[\d;]{{0,32}})?)?\Z"
+_REST = rf"\]11;{_BODY}(?:\x07|\x1b\\|\Z)|P>\|{_BODY}(?:\x1b\\|\Z)|\[\?[\d;]+c"
+_PASTE = "\x1b[200~"
+_PATIENCE = 1.0  # seconds after which what has begun is no report
+_MUTE = re.compile(r"dumb|linux|cons25|eterm|sun|vt52")
+
+
+def may_ask(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this terminal can be asked: some print a question that they do not know. tmux answers by itself."""
+    term = environ.get("TERM", "")
+    is_screen = bool(environ.get("STY")) or (term.startswith("screen") and not environ.get("TMUX"))
+    return not (is_screen or not term or _MUTE.match(term))
+
+
+class Reports:
+    """`light`: the background is; `name` of the terminal, "" while it is not known; `focused`: the window is in front.
+    None: nothing was reported. `settled`: all that was asked is answered. `told` is called at each report."""
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self.light: bool | None = None
+        self.name = ""
+        self.focused: bool | None = None
+        self.settled = True
+        self._told = told
+
+    def listen(self, source: Input) -> None:
+        """From now on; Windows' console tells nothing."""
+        parser = getattr(source, "vt100_parser", None)
+        if parser is not None:
+            cast(Any, source).vt100_parser = _Parser(parser.feed_key_callback, self)
+
+    def question(self, *, ground: bool) -> str:
+        """What to write to the terminal; the last thing that it asks is answered by all."""
+        self.settled = False
+        return ("\x1b]11;?\x1b\\" if ground else "") + "\x1b[>q\x1b[c"
+
+    def take(self, found: re.Match[str]) -> None:
+        if found["ground"] is not None:
+            self.light = is_light(found["ground"]) if is_light(found["ground"]) is not None else self.light
+        elif found["name"] is not None:
+            self.name = found["name"]
+        elif found["focus"] is not None:
+            self.focused = found["focus"] == "I"
+        else:
+            self.settled = True
+        self._told()
+
+
+def is_light(colour: str) -> bool | None:
+    """Whether `rgb:ffff/ffff/ffff` (1 to 4 digits each) is nearer to white than to black; None: no colour."""
+    found = re.fullmatch(r"rgba?:([\da-fA-F]{1,4})/([\da-fA-F]{1,4})/([\da-fA-F]{1,4})(?:/[\da-fA-F]{1,4})?", colour)
+    if found is None:
+        return None
+    red, green, blue = (int(part, 16) / (16 ** len(part) - 1) for part in found.groups())
+    return 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
+
+
+class _Parser(Vt100Parser):
+    """Keeps back what may be the beginning of a report until it is told that nothing follows (`flush`)."""
+
+    def __init__(self, feed_key_callback: Callable[[Any], None], reports: Reports) -> None:
+        super().__init__(feed_key_callback)
+        self._reports = reports
+        self._held = ""
+        self._held_at = 0.0
+        self._escaped = False  # an Esc went on as a key, and may have been a report's
+
+    def feed(self, data: str) -> None:
+        if self._in_bracketed_paste or not data:
+            super().feed(data)
+            return
+        if self._held and time.monotonic() - self._held_at > _PATIENCE:
+            self._held = "" if len(self._held) > 1 else self._held
+        if self._escaped and re.match(_REST, data):
+            self._held = "\x1b"
+        self._escaped = False
+        data, self._held = self._held + data, ""
+        if "\x1b" in data:
+            before, paste, after = data.partition(_PASTE)
+            data = self._without_reports(before, whole=bool(paste)) + paste + after
+        super().feed(data)
+
+    def flush(self) -> None:
+        waiting = not self._reports.settled and self._held[1:2] in ("]", "P", "[")
+        if self._held and not (waiting or self._held.startswith(("\x1b]11;", "\x1bP>", "\x1b[?"))):
+            held, self._held = self._held, ""
+            self._escaped = held == "\x1b" and not self._reports.settled
+            super().feed(held)
+        super().flush()
+
+    def _without_reports(self, data: str, *, whole: bool) -> str:
+        out: list[str] = []
+        at = 0
+        for found in re.finditer(_REPORT, data):
+            out.append(data[at : found.start()])
+            at = found.end()
+            self._reports.take(found)
+        begun = None if whole else re.search(_BEGUN, data[at:])
+        if begun is not None:
+            self._held, self._held_at = begun[0], time.monotonic()
+            return "".join(out) + data[at : at + begun.start()]
+        return "".join(out) + data[at:]
