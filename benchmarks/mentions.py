@@ -73,7 +73,8 @@ def found(folder: Path, rounds: int) -> list[Row]:
         Row(f"{name}, unknown: all", median([whole for _, whole in colds]), None, 300),
     ]
     for at, typed in enumerate(_TYPED):
-        rows.append(Row(f"{name}, known, '{typed}': all", median([one[at][1] for one in warms]), None, 50))
+        rows.append(Row(f"{name}, known, '{typed}': first", median([one[at][0] for one in warms]), None, 50))
+        rows.append(Row(f"{name}, known, '{typed}': all", median([one[at][1] for one in warms]), None, 300))
     return rows
 
 
@@ -103,7 +104,7 @@ def on_a_terminal(home: Home, folder: Path, rounds: int, pause: float) -> list[R
                 program.quiet(0.4)
                 program.send(b"\x15")
                 program.quiet(0.3)
-            menus.append(until(program, b"@lexer", b".py"))  # in a row of the menu
+            menus.append(until(program, b"@lexer", b"/lexer"))  # in a row of the menu
             program.send(b"\x15")
             program.quiet(0.3)
     return [

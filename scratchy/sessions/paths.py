@@ -22,8 +22,9 @@ _FEW = 8
 _FOLDER_OFFERED = 500
 _FRESH = 3.0  # seconds after which the names are asked for anew, when somebody asks
 _KEPT = 120.0  # seconds after the last question
-_FIRST = 0.03  # seconds that the first answer waits for more names
-_SLICE = 0.003  # seconds of work after which keys come first
+_FIRST = 0.04  # seconds after which a few are shown before all are known
+_SLICE = 0.002  # seconds of work after which keys come first, and what they show
+_REST = 0.0001  # seconds; more than none, for the screen is drawn when nothing is ready to run
 _CHUNK = 512  # names, between two looks at the clock
 _FOLDER_MOST = 20_000  # entries of one folder
 _TIER = 10_000  # more than a path is long
@@ -72,14 +73,11 @@ class Paths:
             yield await asyncio.to_thread(self.listed, typed)
         if rooted or not typed:
             return
-        if self._names.chunks:
-            yield await _Search(typed, recent, self._names).best()
-        if loading is None:
-            return
-        search = _Search(typed, recent, loading)
-        if not self._names.chunks and (first := await search.first()):
-            yield first
-        yield await search.best()
+        for names in (self._names, loading):
+            if names is not None and (names is loading or names.chunks):
+                async with aclosing(_ranked(_Search(typed, recent, names))) as batches:
+                    async for batch in batches:
+                        yield batch
 
     def _forget_later(self) -> None:
         """Many names take memory; nobody may want them again."""
@@ -99,6 +97,18 @@ class Paths:
             self._loading = _Names(self._tops)
             self._loading.begin()
         return self._loading
+
+
+class _Pace:
+    """Lets others run between slices of work."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + _SLICE
+
+    async def rest(self) -> None:
+        if time.monotonic() > self._until:
+            await asyncio.sleep(_REST)
+            self._until = time.monotonic() + _SLICE
 
 
 class _Names:
@@ -121,12 +131,12 @@ class _Names:
         await asyncio.wait(self._tasks, timeout=seconds)
 
     async def _read(self, top: Path, before: str) -> None:
-        folders: set[str] = {""}
+        folders, pace = {""}, _Pace()
         async with aclosing(path_names(top)) as names:
             async for some in names:
                 for at in range(0, len(some), _CHUNK):
                     self._take(some[at : at + _CHUNK], before, folders)
-                    await asyncio.sleep(0)
+                    await pace.rest()
         self.at = time.monotonic()
 
     def _take(self, names: list[str], before: str, folders: set[str]) -> None:
@@ -150,16 +160,13 @@ class _Search:
         self._recent = frozenset(recent)
         self._names = names
         self._taken = 0  # chunks
-        self._until = time.monotonic() + _SLICE
+        self._pace = _Pace()
         self._found: list[tuple[int, str]] = []
         self._fits = re.compile("".join(f"[^{re.escape(char)}]*+{re.escape(char)}" for char in self._typed), re.DOTALL)
 
-    async def first(self) -> list[str]:
-        """A few as soon as there are any; what fits better may still come."""
-        at_least = time.monotonic() + _FIRST
-        while not self._names.whole and (not self._found or time.monotonic() < at_least):
-            await self._names.wait(_FIRST / 3)
-            await self._take()
+    @property
+    def few(self) -> list[str]:
+        """The best so far; what fits better may still come."""
         return [name for _, name in self._found[:_FEW]]
 
     async def best(self) -> list[str]:
@@ -171,7 +178,7 @@ class _Search:
         if len(self._found) < OFFERED and len(self._typed) > 1:
             for names, keys in self._names.chunks:
                 self._add((name, key) for name, key in zip(names, keys, strict=True) if self._is_scattered(key))
-                await self._let_keys_in()
+                await self._pace.rest()
         return [name for _, name in self._found]
 
     async def _take(self) -> None:
@@ -179,13 +186,16 @@ class _Search:
         typed, fresh = self._typed, self._names.chunks[self._taken :]
         self._taken += len(fresh)
         for names, keys in fresh:
-            self._add((name, key) for name, key in zip(names, keys, strict=True) if typed in key)
-            await self._let_keys_in()
+            if self._is_full:  # of those that begin so: only such ones can be better
+                begins = f"/{typed}"
+                self._add((n, k) for n, k in zip(names, keys, strict=True) if begins in k or k.startswith(typed))
+            else:
+                self._add((name, key) for name, key in zip(names, keys, strict=True) if typed in key)
+            await self._pace.rest()
 
-    async def _let_keys_in(self) -> None:
-        if time.monotonic() > self._until:
-            await asyncio.sleep(0)
-            self._until = time.monotonic() + _SLICE
+    @property
+    def _is_full(self) -> bool:
+        return len(self._found) == OFFERED and self._found[-1][0] < 2 * _TIER and not self._recent
 
     def _is_scattered(self, key: str) -> bool:
         return self._fits.match(key) is not None and self._typed not in key
@@ -214,6 +224,19 @@ class _Search:
         else:
             tier = 4 if self._fits.match(key, at) else 5
         return tier * _TIER + len(key)
+
+
+async def _ranked(search: _Search) -> AsyncGenerator[list[str], None]:
+    """A few where it takes long to know them all, then the best of all."""
+    working = asyncio.ensure_future(search.best())
+    try:
+        while not search.few and not working.done():
+            await asyncio.wait({working}, timeout=_FIRST)
+        if not working.done():
+            yield search.few
+        yield await working
+    finally:
+        working.cancel()
 
 
 def _there(folder: Path, names: Iterable[str]) -> list[str]:
