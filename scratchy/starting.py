@@ -136,7 +136,7 @@ class Start:
         first = not once and self._is_first()
         opened, said = self.open(once=once)
         self._ask_for(opened)
-        said[:0] = import_module("scratchy.shell.welcome").welcome(self.config) if first else []
+        said[:0] = import_module("scratchy.shell.welcome").welcome(self.config) if first and not opened.resumed else []
         session_id = opened.session.session_id
         if self.fork is not None:
             parent = opened.session.metadata["parent"]["id"]
