@@ -132,6 +132,8 @@ class Repl:
             self._around.begin()
             self._commanding.commands = self._commanding.commands or await asyncio.to_thread(load_commands)
             self._desk = await self._boot.make_desk(self._say)
+            mentioning = import_module("scratchy.terminal.mentioning")
+            mentioning.complete_mentions(self._screen, self._ready_desk, self._busy)
             await self._show_recent()
             await self._drafting.begin(self._desk.conversation)
             await self._look()

@@ -30,6 +30,7 @@ from scratchy.core.events import (
 )
 from scratchy.core.messages import Message, ToolCall
 from scratchy.sessions.drafts import Content, Draft
+from scratchy.sessions.paths import Paths
 from scratchy.sessions.spending import Spending
 from scratchy.terminal.boot import Boot, Commands
 from scratchy.terminal.repl import run
@@ -318,6 +319,7 @@ class Desk:
         self.provider = self.window = None
         self.spending = Spending(None, lambda: None)
         self.config = Config(Path(OPTIONS.get("folder", ".")).absolute(), Path("sessions"))
+        self.paths = Paths(self.config.folder)
         self.mode = OPTIONS.get("mode", "ask")
         self.modes = ("ask", "accept-edits", "plan", *(["yolo"] if self.mode == "yolo" else []))
 
