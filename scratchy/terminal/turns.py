@@ -274,7 +274,8 @@ class TurnView:
         if of_the_model:
             self._push_header()
         self._push("\n" + line if self._shown == "text" else line)
-        self._shown = "lines"
+        if self._shown:  # else it is about the person's line, and the answer still has its header
+            self._shown = "lines"
 
     def _push(self, item: str) -> None:
         self._ready.append(item)
