@@ -64,7 +64,9 @@ def main() -> NoReturn:
 
 
 def _forget_what_nobody_named() -> None:
-    """Telling typer of commands takes time of every start."""
+    """Telling typer of commands takes time of every start. A first word is a command, perhaps with a slip in it."""
+    if sys.argv[1:2] and not sys.argv[1].startswith("-"):
+        return
     app.registered_groups = [group for group in app.registered_groups if group.name in sys.argv]
     app.registered_commands = [command for command in app.registered_commands if command.name in sys.argv]
 
@@ -112,6 +114,8 @@ def _unread() -> int:
 
 def rewritten(arguments: list[str]) -> list[str]:
     """A bare `-r`, `-p` or `--fork`, at the end or before a flag, takes its empty value: Typer cannot say that."""
+    if arguments[:1] == ["help"]:  # as `git help log`
+        return [*arguments[1:], "--help"]
     pairs = zip(arguments, [*arguments[1:], "-"], strict=False)
     return [BARE[word] if word in BARE and following.startswith("-") else word for word, following in pairs]
 

@@ -56,3 +56,12 @@ def test_the_help_of_a_subcommand_is_short_and_has_an_example(tmp_path, words):
     shown = Home(tmp_path).run(*words, "--help", env={"COLUMNS": "80"}).stdout
     assert len(shown.splitlines()) <= 23 and max(map(len, shown.splitlines())) <= 80
     assert re.search(rf"Example[^:]*: (?:.*\$\()?scratchy {' '.join(words)}\b", " ".join(shown.split()))
+
+
+def test_help_is_found_as_a_word_too_and_a_slip_is_noticed(tmp_path):
+    home = Home(tmp_path)
+    assert home.run("help").stdout == USAGE + "\n"
+    assert home.run("help", "session", "show").stdout == home.run("session", "show", "--help").stdout
+    for slip, meant in (("modles", "models"), ("sesion", "session")):
+        done = home.run(slip, "list")
+        assert done.returncode == 2 and f"Did you mean '{meant}'?" in done.stderr
