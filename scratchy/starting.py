@@ -135,7 +135,7 @@ class Start:
         say which it is."""
         first = not once and self._is_first()
         opened, said = self.open(once=once)
-        self._ask_for(opened)
+        folder = self._ask_for(opened)
         said[:0] = import_module("scratchy.shell.welcome").welcome(self.config) if first and not opened.resumed else []
         session_id = opened.session.session_id
         if self.fork is not None:
@@ -164,8 +164,10 @@ class Start:
             session_id=session_id,
             make_desk=make_desk,
             greeting=said,
-            history_file=str(user_dir("state") / "history"),
+            history_file=None if self.no_session else str(user_dir("state") / "history"),
             mode=self.config.mode,
+            edit_mode=self.config.edit_mode,
+            folder=str(folder),
             theme=self.config.theme,
             notify=self.config.notify,
             resume_line=self.resume_line,
@@ -195,13 +197,15 @@ class Start:
     def _config_of(self, folder: Path) -> Config:
         return self._configs.get(folder) or self._load(folder, False)
 
-    def _ask_for(self, opened: Opened) -> None:
-        """A session that works in another folder has that folder's configuration: what it needs is asked for now."""
+    def _ask_for(self, opened: Opened) -> Path:
+        """Where the session works. Another folder has another configuration: what it needs is asked for now."""
         if opened.resumed and opened.session.metadata.get("folder") not in (None, str(self.config.folder)):
             adopt = opened.adopts or self.config.stays
             folder, _ = working_folder(opened.session.metadata, self.config.folder, machine_id(), adopt=adopt)
             if folder != self.config.folder:
                 self._configs[folder] = self._load(folder, True)
+            return folder
+        return self.config.folder
 
     def _is_kept(self, session_id: str) -> bool:
         try:

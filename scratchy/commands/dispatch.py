@@ -52,6 +52,7 @@ COMMANDS = (
     Entry("tools", talk.tools, reads=True),
     Entry("permissions", talk.permissions, reads=True),
     Entry("copy", talk.copy, reads=True),
+    Entry("editor", talk.editor, (), "[text]", reads=True),
     Entry("export", moving.export, (), "[path]", reads=True),
     Entry("import", moving.import_, (), "path"),
     Entry("system", talk.system, reads=True),

@@ -36,7 +36,8 @@ class Choose(NamedTuple):
 class Outcome:
     """What to show. `copy`: text for the clipboard. `switched`: another session is current, show its last exchanges.
     `choose`: ask this after the text. `pick`: let the person pick a session; `/resume ID` follows.
-    `theme`: what is shown from now on looks so."""
+    `theme`: what is shown from now on looks so.
+    `edit`: open this text in the person's editor, for the prompt."""
 
     text: str = ""
     markdown: bool = False
@@ -46,6 +47,7 @@ class Outcome:
     choose: Choose | None = None
     pick: bool = False
     theme: str | None = None
+    edit: str | None = None
 
 
 Command = Callable[[Desk, str], Awaitable[Outcome]]

@@ -110,6 +110,11 @@ async def copy(desk: Desk, argument: str) -> Outcome:
     return Outcome("Copied the last answer.", copy=answer) if answer else Outcome("There is no answer to copy yet.")
 
 
+async def editor(desk: Desk, argument: str) -> Outcome:
+    """Write the next message in your editor ($VISUAL, $EDITOR), as Ctrl-G does with what is typed."""
+    return Outcome(edit=argument)
+
+
 async def system(desk: Desk, argument: str) -> Outcome:
     """Show the system message."""
     _, messages = await desk.conversation.page(1, before=1)

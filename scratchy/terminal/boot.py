@@ -33,13 +33,16 @@ def load_commands() -> Commands:
 class Boot(NamedTuple):
     """`make_desk` is called once, after the first prompt is drawn; its argument prints a line above the prompt at any
     time, from any thread. `resume_line(id)` is the shell line shown at the end ("": none). `mode` tells what runs
-    unasked. `commands` None: those of scratchy.commands.dispatch, imported after the first prompt."""
+    unasked; `edit_mode` is "emacs" or "vi"; `folder`: where the session works. `commands` None: those of
+    scratchy.commands.dispatch, imported after the first prompt."""
 
     session_id: str
     make_desk: Callable[[Callable[[str], None]], Awaitable[Desk]]
     greeting: Sequence[str] = ()
     history_file: str | None = None
     mode: str = "ask"
+    edit_mode: str = "emacs"
+    folder: str = ""
     theme: str = "auto"
     notify: str = "bell"
     first_line: str | None = None

@@ -31,7 +31,8 @@ _SOON = 0.3  # seconds after which a command that still runs is shown to run
 
 
 class Commanding:
-    """`show_recent` shows the last exchanges of the session that is current now; `leave` ends the program."""
+    """`show_recent` shows the last exchanges of the session that is current now; `leave` ends the program;
+    `edit` opens a text in the person's editor, for the prompt."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Commanding:
         loaded_show: Callable[[], Awaitable[Show]],
         show_recent: Callable[[], Awaitable[None]],
         leave: Callable[[], None],
+        edit: Callable[[str], Awaitable[None]],
     ) -> None:
         self.commands: Commands | None = None
         self._screen = screen
@@ -47,6 +49,7 @@ class Commanding:
         self._loaded_show = loaded_show
         self._show_recent = show_recent
         self._leave = leave
+        self._edit = edit
 
     async def run(self, desk: Desk, prompt: str, line: str, *, busy: bool) -> None:
         """`busy`: a turn runs, so the command must only read."""
@@ -99,6 +102,8 @@ class Commanding:
             await self._show_recent()
         if outcome.choose is not None or outcome.pick:
             return await self._chosen(desk, outcome)
+        if outcome.edit is not None:
+            await self._edit(outcome.edit)
         if outcome.quit:
             self._leave()
         return ""

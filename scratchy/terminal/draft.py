@@ -89,13 +89,15 @@ class Drafting:
 
     def _restore(self, draft: Draft) -> None:
         buffer = self._screen.buffer
-        text = clean(draft.text)
+        text = self._pastes.collapsed(clean(draft.text))
         text = "\n".join(
             part for part in (self._pastes.mark(text) if len(text) > _SHOWN else text, buffer.text) if part
         )
         if text != buffer.text:
-            buffer.text = text
-            buffer.cursor_position = len(text)
+            buffer.put(text)
         self._waiting.pause(
-            [self._pastes.mark(line) if len(line) > _SHOWN else line for line in map(clean, draft.queue)]
+            [
+                self._pastes.mark(line) if len(line) > _SHOWN else self._pastes.collapsed(line)
+                for line in map(clean, draft.queue)
+            ]
         )

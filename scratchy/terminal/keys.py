@@ -3,35 +3,47 @@
 Not here: what a key sets in motion (repl answers the `Actions`), the keys of an approval (approve).
 """
 
-import asyncio
-import contextlib
 import os
-import shlex
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import NamedTuple
 
 from prompt_toolkit.application import in_terminal
-from prompt_toolkit.filters import Condition, has_completions, has_focus, is_searching
+from prompt_toolkit.filters import (
+    Condition,
+    has_completions,
+    has_focus,
+    is_searching,
+    vi_insert_mode,
+    vi_mode,
+    vi_navigation_mode,
+)
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
 from prompt_toolkit.key_binding import KeyPressEvent
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
 
 from scratchy import system
-from scratchy.terminal.lines import notice
 from scratchy.terminal.pastes import Pastes
 from scratchy.terminal.screen import Screen
+from scratchy.terminal.waiting import Waiting
 
 _AHEAD = 0.05
 """Seconds after the first paint in which a line feed is an Enter: it was typed when the terminal was still cooked."""
 _TWICE = 1.0  # seconds within which a second Esc lists the turns
+_PASTING = 0.3  # seconds after a paste in which a `!` may be the rest of one that held the mark of its own end
+_ENTERS = ("\x1b[13;2u", "\x1b[13;3u", "\x1b[13;5u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[27;5;13~")
+"""Enter with Shift, Alt or Ctrl, from terminals that tell them from a bare one: a newline, as Alt-Enter is."""
+
+_END_OF_PASTE = "\x1b[201~"  # a second one: the paste held one itself
 
 
 class Actions(NamedTuple):
-    """What the keys need of the program. `busy`: a turn runs; `paused`: lines of last time wait for `go_on`."""
+    """What the keys need of the program. `send` gets a `ShellLine` where the line is one; `busy`: something runs;
+    `image` tells whether it took a paste (an empty one: look into the clipboard)."""
 
     send: Callable[[str], None]
     interrupt: Callable[[], None]
@@ -40,18 +52,21 @@ class Actions(NamedTuple):
     expand: Callable[[], None]
     next_mode: Callable[[], None]
     busy: Callable[[], bool]
-    paused: Callable[[], bool]
-    go_on: Callable[[], None]
+    image: Callable[[str], bool]
 
 
-def bind_keys(screen: Screen, actions: Actions, pastes: Pastes) -> None:
+def bind_keys(screen: Screen, actions: Actions, pastes: Pastes, waiting: Waiting) -> None:
     """Add our keys to the screen's."""
-    _bind_sending(screen, actions)
-    _bind_interrupting(screen, actions)
+    ANSI_SEQUENCES.update(dict.fromkeys(_ENTERS, (Keys.Escape, Keys.ControlM)))
+    ANSI_SEQUENCES[_END_OF_PASTE] = Keys.Ignore
+    _bind_sending(screen, actions, waiting)
+    _bind_queue(screen, waiting)
+    _bind_interrupting(screen, actions, waiting)
+    _bind_typing(screen, actions, pastes)
     _bind_tools(screen, actions, pastes)
 
 
-def _bind_sending(screen: Screen, actions: Actions) -> None:
+def _bind_sending(screen: Screen, actions: Actions, waiting: Waiting) -> None:
     typing = has_focus(screen.buffer) & ~is_searching
     started: list[float] = []
 
@@ -63,17 +78,12 @@ def _bind_sending(screen: Screen, actions: Actions) -> None:
 
     def send() -> None:
         buffer = screen.buffer
-        text = buffer.text
         if buffer.document.text_before_cursor.endswith("\\") and not buffer.document.text_after_cursor:
-            buffer.delete_before_cursor()
+            if not buffer.is_shell:  # there the backslash goes on, too
+                buffer.delete_before_cursor()
             buffer.newline(copy_margin=False)
-        elif text.strip():
-            buffer.reset(append_to_history=False)
-            actions.send(text)
-        elif text:
-            buffer.reset()
-        elif not screen.asking:
-            actions.go_on()
+        else:
+            _send(screen, actions, waiting)
 
     @screen.keys.add("enter", filter=typing)
     def _(event: KeyPressEvent) -> None:
@@ -91,41 +101,95 @@ def _bind_sending(screen: Screen, actions: Actions) -> None:
         screen.buffer.newline(copy_margin=False)
 
 
-def _bind_interrupting(screen: Screen, actions: Actions) -> None:
+def _send(screen: Screen, actions: Actions, waiting: Waiting) -> None:
+    line = screen.buffer.line
+    if line.strip():
+        screen.buffer.reset(append_to_history=False)
+        actions.send(line)
+    elif line:
+        screen.buffer.reset()
+    elif not screen.asking:
+        waiting.go_on()
+    screen.app.vi_state.reset()
+
+
+def _bind_queue(screen: Screen, waiting: Waiting) -> None:
+    moving = has_focus(screen.buffer) & ~is_searching & ~has_completions & Condition(waiting.untouched)
+
+    @screen.keys.add("up", filter=moving)
+    def _(event: KeyPressEvent) -> None:
+        waiting.older()
+
+    @screen.keys.add("down", filter=moving & Condition(lambda: waiting.editing))
+    def _(event: KeyPressEvent) -> None:
+        waiting.newer()
+
+
+def _bind_interrupting(screen: Screen, actions: Actions, waiting: Waiting) -> None:
+    """In vi mode Esc first ends what it ends there, unless a turn runs."""
     typing = has_focus(screen.buffer)
-    asking = Condition(lambda: screen.asking)
+    calm = typing & ~is_searching & ~Condition(lambda: screen.asking)
+    busy, waits = Condition(actions.busy), Condition(lambda: bool(waiting.paused) or waiting.editing)
+    free = ~vi_mode | vi_navigation_mode
 
-    stops = Condition(actions.busy) | Condition(actions.paused)
-
-    @screen.keys.add("escape", filter=typing & ~is_searching & stops & ~asking)
+    @screen.keys.add("escape", filter=calm & (busy | (waits & free)))
     def _(event: KeyPressEvent) -> None:
         actions.interrupt()
 
     empty, pressed = Condition(lambda: not screen.buffer.text), [-_TWICE]
 
-    @screen.keys.add("escape", filter=typing & empty & ~is_searching & ~stops & ~asking)
+    @screen.keys.add("escape", filter=calm & empty & ~busy & ~waits)
     def _(event: KeyPressEvent) -> None:
+        event.app.vi_state.input_mode = InputMode.NAVIGATION
         before, pressed[0] = pressed[0], time.monotonic()
         if pressed[0] - before < _TWICE:
             pressed[0] = -_TWICE
+            event.app.vi_state.reset()
             actions.send("/rewind")
+
+    bare_mark = Condition(lambda: screen.buffer.is_shell and not screen.buffer.text.strip("!"))
+
+    @screen.keys.add("escape", filter=calm & bare_mark & ~busy & ~waits)
+    def _(event: KeyPressEvent) -> None:
+        screen.buffer.reset()
 
     @screen.keys.add("c-c", filter=~is_searching)
     @screen.keys.add("<sigint>")
     def _(event: KeyPressEvent) -> None:
         actions.cancel()
+        event.app.vi_state.reset()
 
     @screen.keys.add("c-d", filter=typing & Condition(lambda: not screen.buffer.text))
     def _(event: KeyPressEvent) -> None:
         actions.end()
 
 
-def _bind_tools(screen: Screen, actions: Actions, pastes: Pastes) -> None:
+def _bind_typing(screen: Screen, actions: Actions, pastes: Pastes) -> None:
     typing = has_focus(screen.buffer) & ~is_searching
+    pasted = [-_PASTING]
 
     @screen.keys.add(Keys.BracketedPaste, filter=typing)
     def _(event: KeyPressEvent) -> None:
-        screen.buffer.insert_text(pastes.shown(event.data))
+        pasted[0] = time.monotonic()
+        if not actions.image(event.data):
+            screen.buffer.insert_text(pastes.shown(event.data))
+
+    @screen.keys.add("c-v", filter=typing & (~vi_mode | vi_insert_mode))
+    def _(event: KeyPressEvent) -> None:
+        actions.image("")
+
+    first = Condition(lambda: screen.buffer.cursor_position == 0 and (screen.buffer.is_shell or not screen.buffer.text))
+
+    @screen.keys.add("!", filter=typing & first & (~vi_mode | vi_insert_mode))
+    def _(event: KeyPressEvent) -> None:
+        if time.monotonic() - pasted[0] < _PASTING:
+            screen.buffer.insert_text("!")
+        else:
+            screen.buffer.type_mark()
+
+
+def _bind_tools(screen: Screen, actions: Actions, pastes: Pastes) -> None:
+    typing = has_focus(screen.buffer) & ~is_searching
 
     @screen.keys.add("c-o", filter=typing)
     def _(event: KeyPressEvent) -> None:
@@ -138,7 +202,8 @@ def _bind_tools(screen: Screen, actions: Actions, pastes: Pastes) -> None:
     @screen.keys.add("c-g", filter=typing)
     @screen.keys.add("c-x", "c-e", filter=typing)
     def _(event: KeyPressEvent) -> None:
-        event.app.create_background_task(_edit(screen, pastes))
+        editor = import_module("scratchy.terminal.editor")
+        event.app.create_background_task(editor.edit(screen, pastes, screen.buffer.line))
 
     @screen.keys.add("c-z", filter=Condition(lambda: hasattr(signal, "SIGTSTP")))
     def _(event: KeyPressEvent) -> None:
@@ -156,40 +221,3 @@ async def _suspend(screen: Screen) -> None:
             screen.away = False
             screen.note_key()  # the last one went to the shell
     screen.refresh()
-
-
-async def _edit(screen: Screen, pastes: Pastes) -> None:
-    """The input in the person's editor; what it saved is the input, not sent."""
-    handle, path = tempfile.mkstemp(suffix=".md", prefix="scratchy-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(pastes.expanded(screen.buffer.text))
-        async with in_terminal():
-            screen.away = True
-            failure = await asyncio.to_thread(_run_editor, path)  # a turn goes on meanwhile, unseen
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read().removesuffix("\n")
-    except OSError as error:
-        failure, text = f"The input could not be handed to an editor: {error}", ""
-    finally:
-        screen.away = False
-        screen.note_key()  # the last one went to the editor
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-    if failure:
-        screen.write(notice(failure))
-    else:
-        screen.buffer.text = text
-        screen.buffer.cursor_position = len(text)
-    screen.refresh()
-
-
-def _run_editor(path: str) -> str:
-    """Why it failed, or "". It has the terminal to itself meanwhile; what the turn says waits."""
-    fallback = "notepad" if sys.platform == "win32" else "vi"
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or fallback
-    try:
-        code = subprocess.call([*shlex.split(command), path])
-    except (OSError, ValueError) as error:
-        return f"The editor '{command}' could not be started: {error}. Set EDITOR to one that can."
-    return f"The editor '{command}' ended with code {code}; the input is unchanged." if code else ""

@@ -48,6 +48,7 @@ class Live:
         running: dict[str, Running] | None = None,
         queue: Sequence[str] = (),
         paused: Sequence[str] = (),
+        queue_hint: str = "",
         unsaved: str = "",
         note: str = "",
         question: str = "",
@@ -62,6 +63,7 @@ class Live:
         self.running = {} if running is None else running
         self.queue = queue
         self.paused = paused
+        self.queue_hint = queue_hint
         self.unsaved = unsaved
         self.note = note
         self.question = question
@@ -119,6 +121,8 @@ def _running(live: Live, width: int) -> list[Row]:
 
 def _queue(live: Live, width: int) -> list[Row]:
     out = _lines(live.queue, "queued", width)
+    if live.queue_hint:
+        out.append([("class:dim", clip(live.queue_hint, width))])
     if live.paused:
         count = "1 line waits" if len(live.paused) == 1 else f"{len(live.paused)} lines wait"
         told = folded(f"{count} from last time; Enter on an empty line sends, Esc brings back", width)

@@ -25,12 +25,14 @@ from scratchy.terminal.boot import Boot, load_commands
 from scratchy.terminal.commanding import Commanding
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.draft import Drafting
+from scratchy.terminal.entry import ShellLine
 from scratchy.terminal.folding import folded
-from scratchy.terminal.history import FileHistory
+from scratchy.terminal.history import LONGEST, FileHistory
 from scratchy.terminal.keys import Actions, bind_keys
 from scratchy.terminal.leaving import Leaving
 from scratchy.terminal.lines import notice, user_lines
 from scratchy.terminal.pastes import Pastes
+from scratchy.terminal.pictures import Pictures
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.theme import chosen, light_by_environment, use
 from scratchy.terminal.unsaved import is_kept, kept, not_sent
@@ -78,21 +80,22 @@ class Repl:
         self._left_by_cancel = ""
         self._folds: Folds | None = None
         self._pastes = Pastes()
-        self._history = FileHistory(boot.history_file)
+        self._desk_stands = asyncio.Event()
+        self._history = FileHistory(boot.history_file, boot.folder)
         completer = CommandCompleter(self._command_names, self._session_ids, self._trashed_ids, self._model_names)
-        self._screen = Screen(self._prompt, self._mode, self._history, completer)
+        self._screen = Screen(self._prompt, self._mode, self._history, completer, vi=boot.edit_mode == "vi")
         self._waiting = Waiting(self._screen, self._pastes, boot.first_line)
         self._around = Around(self._screen, boot.theme, boot.notify)
         self._drafting = Drafting(self._screen, self._waiting, self._pastes)
         self._commanding = Commanding(
-            self._screen, self._waiting, self._loaded_show, self._show_recent, self._leave_gently
+            self._screen, self._waiting, self._loaded_show, self._show_recent, self._leave_gently, self._edit
         )
         self._commanding.commands = boot.commands
         self._leaving = Leaving(self._screen, self._waiting, self._drafting, self._stop_task, self._conversation)
-        paused, go_on = (lambda: bool(self._waiting.paused)), self._waiting.go_on
         send, stop, cancel = self._send, self._interrupt, self._cancel
-        actions = Actions(send, stop, cancel, self._end, self._expand, self._next_mode, self._busy, paused, go_on)
-        bind_keys(self._screen, actions, self._pastes)
+        image = Pictures(self._screen, self._pastes, self._standing_desk, self._say_briefly).take
+        actions = Actions(send, stop, cancel, self._end, self._expand, self._next_mode, self._busy, image)
+        bind_keys(self._screen, actions, self._pastes, self._waiting)
 
     async def run(self) -> int:
         self._loop = asyncio.get_running_loop()
@@ -134,15 +137,19 @@ class Repl:
             self._desk = await self._boot.make_desk(self._say)
             mentioning = import_module("scratchy.terminal.mentioning")
             mentioning.complete_mentions(self._screen, self._ready_desk, self._busy)
+            self._desk_stands.set()
             await self._show_recent()
             await self._drafting.begin(self._desk.conversation)
             await self._look()
             self._show_standing()
             while True:
                 line = await self._waiting.take()
-                if not line.startswith("/"):
-                    await self._loaded_show()
-                await self._run_alone(self._command(line) if line.startswith("/") else self._turn(line))
+                if isinstance(line, ShellLine):
+                    await self._run_alone(self._shell(line))
+                else:
+                    if not line.startswith("/"):
+                        await self._loaded_show()
+                    await self._run_alone(self._command(line) if line.startswith("/") else self._turn(line))
                 self._waiting.done()
                 await self._drafting.begin(self._desk.conversation)
                 await self._look()
@@ -165,6 +172,10 @@ class Repl:
         if not busy:
             self._drafting.lend()
         await self._commanding.run(self._ready_desk(), self._prompt(), line, busy=busy)
+
+    async def _shell(self, line: ShellLine) -> None:
+        run = (await asyncio.to_thread(import_module, "scratchy.terminal.shell_lines")).run_shell_line
+        await run(self._screen, self._ready_desk(), self._prompt(), line, self._ready_folds().add)
 
     async def _turn(self, line: str) -> None:
         conversation, screen, show = self._ready_desk().conversation, self._screen, await self._loaded_show()
@@ -217,7 +228,9 @@ class Repl:
             self._screen.write((await self._loaded_show()).recent(messages, self._session_id))
 
     def _show_standing(self) -> None:
-        """What holds between turns: the queue, and whether the last save failed."""
+        """What holds between turns: the queue, the lines typed in this folder, and whether the last save failed."""
+        if self._history.enter(str(self._ready_desk().config.folder)):
+            self._screen.buffer.reload()
         self._screen.live.unsaved = self._ready_desk().conversation.unsaved
         self._waiting.show()
 
@@ -232,14 +245,19 @@ class Repl:
     # -- what keys ask for
 
     def _send(self, text: str) -> None:
-        self._history.append_string(line := self._pastes.expanded(text))
-        self._waiting.changed()
+        line = self._pastes.expanded(text)
+        if isinstance(text, ShellLine) and self._task is not None:
+            self._screen.buffer.put(text)
+            self._say_briefly("Something runs. Send the command when it is over; Esc interrupts.")
+            return
+        self._history.append_string(type(text)(line if len(line) <= LONGEST else text))
         if line.startswith("/") and self._in_turn:
+            self._waiting.put("")
             command = self._loop.create_task(self._command(line, busy=True))
             self._beside.add(command)
             command.add_done_callback(self._beside.discard)
             return
-        self._waiting.add(text)
+        self._waiting.put(text)
         if self._task is None:
             self._screen.forget_key()  # whoever sent a line waits for the answer to it
         if self._desk is None or self._task is not None:
@@ -305,6 +323,9 @@ class Repl:
         """One line above the prompt, from any thread, at any time."""
         self._loop.call_soon_threadsafe(lambda: self._screen.write(notice(folded(clean(text), self._screen.width))))
 
+    async def _edit(self, text: str) -> None:
+        await import_module("scratchy.terminal.editor").edit(self._screen, self._pastes, text)
+
     def _say_briefly(self, note: str) -> None:
         self._screen.live.note = note
         self._screen.refresh()
@@ -339,6 +360,11 @@ class Repl:
 
     def _conversation(self) -> Conversation | None:
         return self._desk.conversation if self._desk else None
+
+    async def _standing_desk(self) -> Desk:
+        """As soon as there is one."""
+        await self._desk_stands.wait()
+        return self._ready_desk()
 
     def _ready_desk(self) -> Desk:
         assert self._desk is not None

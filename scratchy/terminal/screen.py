@@ -14,10 +14,12 @@ from typing import Any
 from prompt_toolkit.application import Application
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer
+from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition, has_completions, has_focus, is_searching
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.key_binding.vi_state import InputMode
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import (
     BufferControl,
@@ -42,6 +44,7 @@ from prompt_toolkit.search import stop_search
 from prompt_toolkit.widgets import SearchToolbar
 
 from scratchy import system
+from scratchy.terminal.entry import Entry
 from scratchy.terminal.frames import Frames, open_output, style
 from scratchy.terminal.layout import Live, Row, rows
 from scratchy.terminal.resizing import Resizable, Sizes
@@ -52,12 +55,18 @@ _PIECE = 32 * 1024  # characters that are written at once
 ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a frame stay under 100 ms
 
 class Screen:
-    """`prompt` gives the text before the input, `mode` what runs unasked. `last_key` is when the last key came, on a
-    monotonic clock, `pause` how many seconds after the one before it. `call` says to a person elsewhere that they are
-    needed; `choose_theme` changes what is shown from now on."""
+    """`prompt` gives the text before the input, `mode` what runs unasked; `vi`: its keys. `last_key` is when the last
+    key came, on a monotonic clock, `pause` how many seconds after the one before it. `call` says to a person
+    elsewhere that they are needed; `choose_theme` changes what is shown from now on."""
 
     def __init__(
-        self, prompt: Callable[[], str], mode: Callable[[], str], history: History, completer: Completer
+        self,
+        prompt: Callable[[], str],
+        mode: Callable[[], str],
+        history: History,
+        completer: Completer,
+        *,
+        vi: bool = False,
     ) -> None:
         self.prompt = prompt
         self.mode = mode
@@ -69,9 +78,8 @@ class Screen:
         self.away = False
         self.call: Callable[[str], None] = lambda text: None
         self.choose_theme: Callable[[str], None] = lambda name: None
-        self.buffer = Buffer(
-            history=history, completer=completer, multiline=True, complete_while_typing=False, name="input"
-        )
+        self.buffer = Entry(history, completer=completer, multiline=True, complete_while_typing=False, name="input")
+        self.buffer.on_text_changed += self._typed
         self.word = Buffer(multiline=False, name="word")
         self._panel: Container | None = None
         self._dismiss: Callable[[], object] = str
@@ -85,6 +93,7 @@ class Screen:
         self.found = system.terminal_settings(sys.stdin.fileno())
         self.app = self._application()
         self.sizes = Sizes(self.app, self.draw)
+        self.app.editing_mode = EditingMode.VI if vi else EditingMode.EMACS
 
     # -- what others call
 
@@ -175,6 +184,7 @@ class Screen:
     def _focus(self, wanted: Buffer | BufferControl) -> None:
         if self.app.layout.is_searching:
             stop_search()
+        self.app.vi_state.reset()
         self.app.layout.focus(wanted)
 
     def note_key(self, _: object = None) -> None:
@@ -189,6 +199,7 @@ class Screen:
     def ask_word(self) -> None:
         """Read a line in place of the input."""
         self.word.reset()
+        self.app.vi_state.reset()
         self.app.layout.focus(self.word)
         self.refresh()
 
@@ -239,7 +250,7 @@ class Screen:
     def _live_rows(self) -> list[list[tuple[str, str]]]:
         self._make_foot()
         size = self._output.get_size()
-        room = size.rows - 4 - len(self._foot_row) if self._panel is None else size.rows // 4
+        room = size.rows // 4 if self._panel is not None else size.rows - self._input_rows() - 3 - len(self._foot_row)
         return rows(self.live, time.monotonic(), max(size.columns - 1, 8), max(room, 2))
 
     def _make_foot(self, _: object = None) -> None:
@@ -248,13 +259,31 @@ class Screen:
         height, columns = self._output.get_size()
         self._foot_row = [] if taken or height < _ROWS_FOR_FOOT else self._foot(max(columns - 1, 8))
 
+    def _input_rows(self) -> int:
+        size = self._output.get_size()
+        wanted = self._entry.preferred_height(size.columns, size.rows).preferred
+        return max(min(wanted, size.rows // 2), 1)
+
     def _before_input(self) -> StyleAndTextTuples:
-        """The prompt; where something runs unasked the mode stands out."""
-        text, mode = self.prompt(), self.mode()
-        before, mark, _ = text.rpartition(f"{mode} You: ")
-        if not mark:
-            return [("class:prompt", text)]
-        return [("class:prompt", before), ("class:unsafe", mode), ("class:prompt", " You: ")]
+        """The prompt; where something runs unasked the mode stands out. It tells a shell line, and vi's modes."""
+        mode, before = self.mode(), self.prompt().removesuffix("You: ")
+        rest = self._vi_mode() + ("You: " if not self.buffer.is_shell else f"{shell_name(self.buffer.text)} ")
+        head = before.removesuffix(f"{mode} ")
+        if head == before:
+            return [("class:prompt", before + rest)]
+        return [("class:prompt", head), ("class:unsafe", mode), ("class:prompt", f" {rest}")]
+
+    def _vi_mode(self) -> str:
+        """As vi tells it; nothing while what is typed is text."""
+        mode = self.app.vi_state.input_mode
+        if self.app.editing_mode != EditingMode.VI or mode == InputMode.INSERT:
+            return ""
+        replacing = mode in (InputMode.REPLACE, InputMode.REPLACE_SINGLE)
+        return "VISUAL " if self.buffer.selection_state else "REPLACE " if replacing else "NORMAL "
+
+    def _typed(self, _: object) -> None:
+        if self._rows:  # there may be less room for them
+            self.refresh()
 
     def _fragments(self) -> StyleAndTextTuples:
         out: StyleAndTextTuples = []
@@ -267,7 +296,7 @@ class Screen:
     def _application(self) -> Resizable:
         live = Window(FormattedTextControl(self._fragments), dont_extend_height=True)
         search = SearchToolbar()
-        entry = Window(
+        self._entry = entry = Window(
             BufferControl(
                 self.buffer,
                 input_processors=[
@@ -314,6 +343,11 @@ class Screen:
 
 def no_row(width: int) -> Row:
     return []
+
+
+def shell_name(line: str) -> str:
+    """What the prompt calls a line that begins with `!` or `!!`."""
+    return "unseen shell" if line.startswith("!!") else "shell"
 
 
 def quick_escape(app: Application[Any]) -> None:

@@ -73,6 +73,7 @@ class Outcome:
     choose: Any = None
     pick: bool = False
     theme: str | None = None
+    edit: str | None = None
 
 
 class Drafts:
@@ -357,6 +358,8 @@ async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
             return Outcome(f"Theme: {rest}", theme=rest)
         case "copy":
             return Outcome("Copied.", copy=rest)
+        case "editor":
+            return Outcome(edit=rest)
         case _:
             return Outcome(f"Unknown command {line}")
 
@@ -393,6 +396,7 @@ if __name__ == "__main__":
                 greeting=["Started new session: 'default'"],
                 history_file=OPTIONS.get("history"),
                 mode=OPTIONS.get("mode", "ask"),
+                edit_mode=OPTIONS.get("keys", "emacs"),
                 theme=OPTIONS.get("theme", "auto"),
                 notify=OPTIONS.get("notify", "bell"),
                 first_line=OPTIONS.get("first"),

@@ -78,8 +78,9 @@ def test_history_is_kept_private_shared_and_whole(tmp_path: Path) -> None:
         terminal.wait_for("You said: x")
         terminal.send("\x1b[A\x1b[A")
         terminal.wait_for("You: from the other")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert json.loads(path.read_text().splitlines()[0]) == "first\nsecond"
+    (own,) = (tmp_path / "history.d").iterdir()
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
+    assert json.loads(own.read_text().splitlines()[0]) == "first\nsecond"
 
 
 def test_history_that_cannot_be_kept_is_no_error(tmp_path: Path) -> None:

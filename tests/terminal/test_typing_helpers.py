@@ -1,7 +1,6 @@
 """What stands behind the prompt without a terminal: pastes, history, completion, the short lines."""
 
 import asyncio
-import os
 import stat
 from pathlib import Path
 
@@ -44,7 +43,8 @@ def test_history_keeps_lines_newest_first_without_repeats(tmp_path: Path) -> Non
     for line in ("one", "two\nlines", "two\nlines", "\ud800\u2028", "one"):
         history.append_string(line)
     assert entries(FileHistory(str(path))) == ["one", "\ud800\u2028", "two\nlines"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (own,) = (tmp_path / "history.d").iterdir()
+    assert stat.S_IMODE(own.stat().st_mode) == 0o600
 
 
 def test_history_takes_in_what_other_windows_write(tmp_path: Path) -> None:
@@ -64,7 +64,8 @@ def test_damaged_history_lines_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_history_without_a_usable_file_remembers_this_window(tmp_path: Path) -> None:
-    for path in (None, str(tmp_path), str(tmp_path / "no" / "folder"), os.devnull):
+    (tmp_path / "file").write_text("")
+    for path in (None, str(tmp_path / "file" / "folder")):
         history = FileHistory(path)
         history.append_string("line")
         assert entries(history) == ["line"]
