@@ -5,6 +5,7 @@ reading the branch (branch), the speed (pace).
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 
 from prompt_toolkit.utils import get_cwidth
@@ -19,6 +20,7 @@ from scratchy.terminal.layout import Live, Row, clip
 from scratchy.terminal.lines import one_line
 
 _BETWEEN = " · "
+_FILES = ("local", "scripted")  # whose model may be a path
 _NAME_CELLS = 32  # of a model's or a branch's name
 _LEAST_CELLS = 8  # of a model's name beside something else
 _DROPPED = ("branch", "speed", "mode", "cost")  # where there is no room, in this order
@@ -53,6 +55,8 @@ class Status:
         spending = desk.spending
         budget = f" of {money(spending.budget)}" if spending.budget is not None else ""
         model = provider.model if provider else ""
+        if provider and provider.name in _FILES:
+            model = os.path.basename(model)
         return (
             ("model", _name(model)),
             ("context", self._context.told(desk.conversation.session.messages, desk.window) if model else ""),
