@@ -210,13 +210,6 @@ def test_formats_that_do_not_fit_together_are_wrong_usage(home, arguments):
     assert done.returncode == 2 and "-format" in done.stderr and home.ids() == []
 
 
-def test_a_server_that_is_not_there_is_75_in_json_too(home):
-    url = "http://127.0.0.1:1/v1"
-    done = home.run("--base-url", url, "-m", "m", "-s", "x", "-p", "x", "--output-format", "stream-json")
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert done.returncode == told["exit_code"] == 75 and told["reason"] == "error" and "kept" in told["error"]
-
-
 # -- readers that go away, disks that are full
 
 
