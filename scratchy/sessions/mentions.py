@@ -25,6 +25,8 @@ MOST_FILE = 48 << 10  # bytes of one file
 MOST_LINE = 200 << 10  # bytes of all that one line mentions
 _LEAST = 1 << 10  # bytes that a beginning is worth it for
 _MOST_MENTIONS = 100  # that are looked for
+_MOST_SESSIONS = 10
+_ENDS = ".,;:!?)]}'…。，、）」"
 _MOST_TOLD = 5  # that something is said about, of those that nothing was attached for
 _RECENT = 20
 
@@ -46,17 +48,19 @@ class Mentions:
         if "@" not in line or not (found := mentions_in(line)):
             return Attached()
         gathered = _Gathered(one_line="\n" not in line.strip())
-        for mention in found[:_MOST_MENTIONS]:
+        paths = [mention for mention in found if not mention.session][:_MOST_MENTIONS]
+        sessions = [mention for mention in found if mention.session][:_MOST_SESSIONS]
+        for mention in sorted([*paths, *sessions], key=found.index):
             await asyncio.to_thread(self._session if mention.session else self._path, mention, gathered)
         return Attached(gathered.texts, gathered.parts, gathered.notices())
 
     def _session(self, mention: Mention, gathered: "_Gathered") -> None:
         session_id = unescaped(mention.text) if mention.quoted else mention.text
         quoted = self._quote(session_id, gathered.one_line)
-        while quoted.unknown and not mention.quoted and session_id and not session_id[-1].isalnum():
-            session_id = session_id[:-1]  # a sentence goes on behind it
-            quoted = self._quote(session_id, gathered.one_line) if session_id else quoted
-        name = f"@session:{reveal(session_id or mention.text)}"
+        ended = session_id.rstrip(_ENDS)
+        if quoted.unknown and not mention.quoted and ended not in ("", session_id):  # a sentence goes on behind it
+            session_id, quoted = ended, self._quote(ended, gathered.one_line)
+        name = f"@session:{reveal(session_id)}"
         if not quoted.text:
             gathered.told.append(f"{name} {quoted.told}")
         elif gathered.takes(("session", session_id), len(quoted.text.encode())):

@@ -19,6 +19,7 @@ from scratchy.sessions.wording import PRIVATE
 MOST = 24 << 10  # bytes of what was said
 _MESSAGES = 60  # of the end, tool results among them
 _AGE = 2000  # sessions among which near ids are looked for
+_LONGEST = 200  # characters of an id that near ones are looked for
 _WHO = {"user": "The person", "assistant": "The assistant"}
 
 
@@ -49,7 +50,7 @@ class Quotes:
                 return Quoted(told="is private: no model is ever given it.")
             _, messages = self._store.tail(session_id, _MESSAGES)
         except (SessionNotFoundError, ValueError, TypeError):
-            return Quoted(told=f"names no session.{self._near(session_id)}", unknown=True)
+            return Quoted(told=f"names no session.{self._near(session_id) if alone else ''}", unknown=True)
         except (ScratchyError, OSError) as error:
             return Quoted(told=f"was not attached: {error}")
         said, number = _said(messages)
@@ -59,9 +60,12 @@ class Quotes:
         if not (kin or alone):
             return Quoted(told="is of another folder or model server: mention it in a message of one line.")
         told = f"its last {number} of {count} messages{'' if kin else ', of another folder or model server'}"
-        return Quoted(f"{_heading(header, count, number)}\n\n{said}", told)
+        text = f"{_heading(header, count, number)}\n\n{said}"
+        return Quoted(text.encode("utf-8", "replace").decode(), told)
 
     def _near(self, session_id: str) -> str:
+        if len(session_id) > _LONGEST:
+            return ""
         try:
             known = [info.session_id for info in islice(self._store.recent(), _AGE)]
         except OSError:

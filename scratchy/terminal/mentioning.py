@@ -5,6 +5,7 @@ Never waits where keys wait. Not here: names of commands and what they take (com
 """
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing, suppress
 from itertools import islice
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _TAKE_PATHS = ("/export ", "/import ")
 _EDGE = 6  # columns beside a row of the menu
+_FRESH = 3.0  # seconds in which sessions are not listed again
 _SESSIONS = 100  # offered
 _LOOKED_AT = 2000  # sessions, the newest, in which a word is looked for
 
@@ -47,6 +49,8 @@ class MentionCompleter(Completer):
     def __init__(self, commands: Completer, desk: "Callable[[], Desk]") -> None:
         self._commands = commands
         self._desk = desk
+        self._listed: list[tuple[str, str]] = []
+        self._listed_at = float("-inf")
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         return ()  # the prompt asks for the asynchronous ones
@@ -84,10 +88,13 @@ class MentionCompleter(Completer):
             yield Mention(path, -len(typed), _shown(path))
 
     async def _sessions(self, desk: "Desk", typed: str, length: int) -> AsyncGenerator[Completion, None]:
-        with suppress(OSError):  # a folder that cannot be read: there is nothing to offer
-            for session_id, title in await asyncio.to_thread(_known, desk.manager.store, typed.casefold()):
-                shown = _shown(session_id) + (f"  {_shown(title)}" if title else "")
-                yield Mention(written(session_id, session=True), -length, shown)
+        if time.monotonic() - self._listed_at > _FRESH:
+            with suppress(OSError):  # a folder that cannot be read: there is nothing to offer
+                self._listed = await asyncio.to_thread(_newest, desk.manager.store)
+            self._listed_at = time.monotonic()
+        for session_id, title in _fitting(self._listed, typed.casefold()):
+            shown = _shown(session_id) + (f"  {_shown(title)}" if title else "")
+            yield Mention(written(session_id, session=True), -length, shown)
 
 
 async def _nothing() -> AsyncGenerator[Completion, None]:
@@ -95,14 +102,16 @@ async def _nothing() -> AsyncGenerator[Completion, None]:
         yield nothing
 
 
-def _known(store: "Store", typed: str) -> list[tuple[str, str]]:
-    """Ids and titles of the newest sessions in which it stands; those whose id begins so come first."""
-    found: list[tuple[str, str]] = []
-    for info in islice(store.recent(), _LOOKED_AT):
-        title = info.header.title or "" if info.header is not None else ""
-        if not info.foreign and (typed in info.session_id.casefold() or typed in title.casefold()):
-            found.append((info.session_id, title))
-    return sorted(found, key=lambda one: not one[0].casefold().startswith(typed))[:_SESSIONS]
+def _newest(store: "Store") -> list[tuple[str, str]]:
+    """Ids and titles. Raises: OSError."""
+    rows = (info for info in islice(store.recent(), _LOOKED_AT) if not info.foreign)
+    return [(info.session_id, info.header.title or "" if info.header is not None else "") for info in rows]
+
+
+def _fitting(rows: list[tuple[str, str]], typed: str) -> list[tuple[str, str]]:
+    """Those in whose id or title it stands; those whose id begins so come first."""
+    found = [row for row in rows if typed in row[0].casefold() or typed in row[1].casefold()]
+    return sorted(found, key=lambda row: not row[0].casefold().startswith(typed))[:_SESSIONS]
 
 
 def _shown(text: str) -> str:
