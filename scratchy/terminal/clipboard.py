@@ -54,7 +54,7 @@ def copy_by_program(text: str) -> bool:
 
 def image_by_program() -> bytes | None:
     """The image that the clipboard holds, from the first program that gives one; None where none does. For a thread."""
-    if "SSH_CONNECTION" in os.environ:
+    if os.environ.get("SSH_CONNECTION"):
         return None
     for needs, command, form, seconds in _IMAGE_PROGRAMS:
         if (not needs or os.environ.get(needs)) and shutil.which(command[0]):

@@ -134,7 +134,7 @@ def test_the_clipboards_image(tmp_path: Path, key: str):
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     with (
         serving(stream(*hello("Seen."))) as server,
-        program(home, server.url, path=tools, DISPLAY=":7", WAYLAND_DISPLAY="") as screen,
+        program(home, server.url, path=tools, DISPLAY=":7", WAYLAND_DISPLAY="", SSH_CONNECTION="") as screen,
     ):
         screen.send(key)
         screen.wait_for("You: [Image #1]")
