@@ -26,7 +26,7 @@ from scratchy.shell.settings import Settings, check_name, shown, text_of
 from scratchy.system import WINDOWS, make_private_folder, replace_file, try_lock
 
 DONE, NOTHING = 0, 1
-_PATIENCE = 5.0  # seconds for another one who is writing
+_PATIENCE = 15.0  # seconds for another one who is writing
 _LONGEST_KEY = 4096
 
 
