@@ -21,6 +21,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from scratchy.core.mentions import LONGEST, begun, written
 from scratchy.core.text import reveal
+from scratchy.terminal.entry import Entry
 from scratchy.terminal.screen import Screen
 
 if TYPE_CHECKING:
@@ -153,11 +154,8 @@ def complete_mentions(screen: Screen, desk: "Callable[[], Desk]", busy: Callable
         buffer.cancel_completion()
 
 
-def _is_typed(buffer: Buffer) -> bool:
-    if (
-        getattr(buffer, "is_shell", False)
-        or "@" not in buffer.text[max(buffer.cursor_position - LONGEST, 0) : buffer.cursor_position]
-    ):
+def _is_typed(buffer: Entry) -> bool:
+    if buffer.is_shell or "@" not in buffer.text[max(buffer.cursor_position - LONGEST, 0) : buffer.cursor_position]:
         return False
     before = buffer.document.text_before_cursor
     return not before.startswith("/") and begun(before) is not None
