@@ -7,7 +7,7 @@ from benchmarks.common import HEAD, shown
 
 SUBJECTS = (
     "start", "memory", "import", "oneshot", "append", "save", "load", "list", "stream", "step", "resume", "search",
-    "picker", "mentions", "peers",
+    "picker", "echo", "mentions", "peers",
 )  # fmt: skip
 MODULES = {"import": "imports", "list": "listing"}
 

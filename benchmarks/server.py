@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -43,7 +44,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         events = [_event({"content": piece}) for piece in pieces] + [_event({}, "stop"), b"data: [DONE]\n\n"]
-        self._stream(events, RATE if kind == "slow" else None)
+        with suppress(ConnectionError):  # who asked may have gone
+            self._stream(events, RATE if kind == "slow" else None)
 
     def _whole(self, body: bytes) -> None:
         self.send_response(200)

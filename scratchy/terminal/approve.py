@@ -47,7 +47,7 @@ class Approver:
         answers = {"y": Approval(True), "n": no, "escape": no, "e": _WORD}
         if always:
             answers["a"] = Approval(True, always=True)
-        self._screen.call(f"{reveal(request.name)} waits for your answer.")
+        self._screen.call(f"{reveal(request.name)} waits for your answer.", float("-inf"))
         return await self._ask(f"Run it?  y once{always} · n no · e no, with a word", answers)
 
     async def decide(self, question: Choose) -> str:

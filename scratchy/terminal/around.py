@@ -3,6 +3,7 @@
 Nothing is asked before the first prompt stands, and nothing waits for an answer. Not here: reading them (reports).
 """
 
+import asyncio
 import os
 import select
 import time
@@ -16,6 +17,7 @@ from scratchy.terminal.theme import chosen, light_by_environment, use, used
 
 LONG = 10.0
 """Seconds of a turn, or without a key where the window's focus is not reported, after which the person is elsewhere."""
+_AGAIN = 0.2  # seconds after which a paste that was on its way may be over
 _PARTING = 0.3  # seconds that an end waits for an answer to what was only just asked
 
 
@@ -27,14 +29,17 @@ class Around:
         self._screen = screen
         self._notify = notify
         self._reports = Reports(self._told)
-        self._reports.listen(screen.app.input)
         self._asked = self._pressed = float("-inf")
         screen.sizes.breaks = lambda: breaks_lines(self._reports.name)
         screen.call, screen.choose_theme = self.call, self.choose
         screen.app.key_processor.before_key_press += self._note_key
+        self._begin()
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """The first prompt stands: the terminal may be asked."""
+        if not self._reports.listen(self._screen.app.input):
+            asyncio.get_running_loop().call_later(_AGAIN, self._begin)
+            return
         output = self._screen.app.output
         if may_ask() and isinstance(output, Frames):
             output.watches_focus = True
@@ -45,11 +50,12 @@ class Around:
         """Everything from now on looks like this."""
         self.theme = theme
         if theme == "auto" and self._reports.light is None and self._asked > 0:
-            self.begin()
+            self._begin()
         self._told()
 
-    def call(self, text: str, *, since: float = float("-inf")) -> None:
-        """Something needs the person, or is over; said only where they do not look. `since`: of a turn, its start."""
+    def call(self, text: str, since: float) -> None:
+        """Something needs the person, or is over; said only where they do not look. `since`: its start, of something
+        that may be too short to call for."""
         now = time.monotonic()
         screen, focused = self._screen, self._reports.focused
         if self._notify == "off" or focused or screen.away or now - since < LONG:

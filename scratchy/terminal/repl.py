@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from scratchy.core.errors import ProviderError, ScratchyError
 from scratchy.core.modes import ASK, MODES
 from scratchy.core.text import clean, reveal
-from scratchy.terminal.around import Around
 from scratchy.terminal.boot import Boot, load_commands
 from scratchy.terminal.commanding import Commanding
 from scratchy.terminal.completion import CommandCompleter
@@ -41,6 +40,7 @@ from scratchy.terminal.waiting import Waiting
 if TYPE_CHECKING:
     from scratchy.sessions.conversation import Conversation
     from scratchy.sessions.desk import Desk
+    from scratchy.terminal.around import Around
     from scratchy.terminal.folds import Folds
     from scratchy.terminal.show import Show
     from scratchy.terminal.status import Status
@@ -85,7 +85,7 @@ class Repl:
         completer = CommandCompleter(self._command_names, self._session_ids, self._trashed_ids, self._model_names)
         self._screen = Screen(self._prompt, self._mode, self._history, completer, vi=boot.edit_mode == "vi")
         self._waiting = Waiting(self._screen, self._pastes, boot.first_line)
-        self._around = Around(self._screen, boot.theme, boot.notify)
+        self._around: Around | None = None
         self._drafting = Drafting(self._screen, self._waiting, self._pastes)
         self._commanding = Commanding(
             self._screen, self._waiting, self._loaded_show, self._show_recent, self._leave_gently, self._edit
@@ -113,7 +113,8 @@ class Repl:
             code = 128 + 1
         finally:
             await self._stop_task()
-            self._around.end()
+            if self._around is not None:
+                self._around.end()
             for task in work:
                 task.cancel()
                 await asyncio.wait([task])
@@ -132,7 +133,8 @@ class Repl:
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._waiting.woken(), _HEAD_START)
-            self._around.begin()
+            around: type[Around] = import_module("scratchy.terminal.around").Around
+            self._around = around(self._screen, self._boot.theme, self._boot.notify)
             self._commanding.commands = self._commanding.commands or await asyncio.to_thread(load_commands)
             self._desk = await self._boot.make_desk(self._say)
             mentioning = import_module("scratchy.terminal.mentioning")
@@ -196,7 +198,7 @@ class Repl:
             self._in_turn = False
             view.close()
             screen.rest()
-            self._around.call(f"{conversation.session_id}: the turn is over.", since=began)
+            screen.call(f"{conversation.session_id}: the turn is over.", began)
             screen.live.unsaved = conversation.unsaved
 
     async def _follow(self, conversation: Conversation, line: str, view: TurnView) -> None:

@@ -25,14 +25,14 @@ _BEGUN = rf"\x1b(?:\](?:1(?:1(?:;{_BODY}\x1b?)?)?)?|P(?:>(?:\|{_BODY}\x1b?)?)?|\
 _REST = rf"\]11;{_BODY}(?:\x07|\x1b\\|\Z)|P>\|{_BODY}(?:\x1b\\|\Z)|\[\?[\d;]+c"
 _PASTE = "\x1b[200~"
 _PATIENCE = 1.0  # seconds after which what has begun is no report
-_MUTE = re.compile(r"dumb|linux|cons25|eterm|sun|vt52")
+_MUTE = ("dumb", "linux", "cons25", "eterm", "sun", "vt52")
 
 
 def may_ask(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether this terminal can be asked: some print a question that they do not know. tmux answers by itself."""
     term = environ.get("TERM", "")
     is_screen = bool(environ.get("STY")) or (term.startswith("screen") and not environ.get("TMUX"))
-    return not (is_screen or not term or _MUTE.match(term))
+    return not (is_screen or not term or term.startswith(_MUTE))
 
 
 class Reports:
@@ -46,11 +46,15 @@ class Reports:
         self.settled = True
         self._told = told
 
-    def listen(self, source: Input) -> None:
-        """From now on; Windows' console tells nothing."""
-        parser = getattr(source, "vt100_parser", None)
-        if parser is not None:
-            cast(Any, source).vt100_parser = _Parser(parser.feed_key_callback, self)
+    def listen(self, source: Input) -> bool:
+        """From now on, unless a paste is on its way: False. Windows' console tells nothing."""
+        parser: Any = getattr(source, "vt100_parser", None)
+        if parser is None or isinstance(parser, _Parser):
+            return True
+        if parser._in_bracketed_paste:
+            return False
+        cast(Any, source).vt100_parser = _Parser(parser.feed_key_callback, self)
+        return True
 
     def question(self, *, ground: bool) -> str:
         """What to write to the terminal; the last thing that it asks is answered by all."""

@@ -15,8 +15,9 @@ from prompt_toolkit.data_structures import Size
 SETTLING = 0.3
 """Seconds after a resize in which nothing moves: tmux tells of the next one up to 0.25 s late."""
 
-_BREAKING = re.compile(r"tmux|kitty|WezTerm|foot|ghostty|VTE|iTerm2|Konsole|contour|rio|mintty|Windows Terminal", re.I)
-_BREAKING_TERM = re.compile(r"xterm-kitty|foot|xterm-ghostty|alacritty|wezterm|contour|rio")
+# Patterns stay strings until they are used: compiling them is no part of the way to the first prompt.
+_BREAKING = r"(?i:tmux|kitty|WezTerm|foot|ghostty|VTE|iTerm2|Konsole|contour|rio|mintty|Windows Terminal)"
+_BREAKING_TERM = r"xterm-kitty|foot|xterm-ghostty|alacritty|wezterm|contour|rio"
 _VARIABLES = ("TMUX", "KITTY_WINDOW_ID", "VTE_VERSION", "WEZTERM_PANE", "ALACRITTY_WINDOW_ID", "KONSOLE_VERSION",
               "WT_SESSION", "ITERM_SESSION_ID", "GHOSTTY_RESOURCES_DIR")  # fmt: skip
 
@@ -25,11 +26,11 @@ def breaks_lines(name: str, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the terminal breaks its lines anew. `name`: as it told, which counts more than variables that a program
     in between may have inherited; "" where it told nothing. False when nobody knows."""
     if name:
-        return _BREAKING.match(name) is not None
+        return re.match(_BREAKING, name) is not None
     if environ.get("STY"):
         return False
     apple = environ.get("TERM_PROGRAM") == "Apple_Terminal"
-    return apple or bool(_BREAKING_TERM.match(environ.get("TERM", ""))) or any(map(environ.get, _VARIABLES))
+    return apple or bool(re.match(_BREAKING_TERM, environ.get("TERM", ""))) or any(map(environ.get, _VARIABLES))
 
 
 def rows_added(app: "Application[int]", columns: int) -> int:

@@ -76,7 +76,7 @@ class Screen:
         self.asking = False
         self.last_key = self.pause = float("-inf")
         self.away = False
-        self.call: Callable[[str], None] = lambda text: None
+        self.call: Callable[[str, float], None] = lambda text, since: None
         self.choose_theme: Callable[[str], None] = lambda name: None
         self.buffer = Entry(history, completer=completer, multiline=True, complete_while_typing=False, name="input")
         self.buffer.on_text_changed += self._typed

@@ -8,7 +8,6 @@ Which theme is in use is one fact of the process, as the terminal is. Not here: 
 import os
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 NAMES = ("auto", "light", "dark", "none")
 _ATTRIBUTES = {"bold": "1", "dim": "2", "italic": "3", "underline": "4", "reverse": "7"}
@@ -20,11 +19,12 @@ _RICH = ("256color", "direct", "kitty", "alacritty", "foot", "ghostty", "wezterm
 Looks = Mapping[str, str]
 
 
-class Theme(NamedTuple):
+class Theme:
     """`looks`: the look of each role."""
 
-    name: str
-    looks: Looks
+    def __init__(self, name: str, looks: Looks) -> None:
+        self.name = name
+        self.looks = looks
 
 
 def _theme(name: str, **colours: str) -> Theme:
