@@ -11,8 +11,9 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
-from rich.markdown import CodeBlock, Heading, HorizontalRule, Markdown, MarkdownElement
+from rich.markdown import CodeBlock, Heading, HorizontalRule, Markdown, MarkdownElement, TableElement
 from rich.rule import Rule
+from rich.table import Table
 
 from scratchy.core.text import clean
 from scratchy.terminal.code import Snippet
@@ -89,12 +90,22 @@ class _Line(HorizontalRule):
         yield Rule(style=console.get_style("markdown.hr", default="none"))
 
 
+class _Table(TableElement):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for part in super().__rich_console__(console, options):
+            if isinstance(part, Table):
+                for column in part.columns:
+                    column.overflow = "fold"  # else a word that does not fit loses its end, and CJK text is one word
+            yield part
+
+
 Marked.elements = {
     **Markdown.elements,
     "fence": _Code,
     "code_block": _Code,
     "heading_open": _Heading,
     "hr": _Line,
+    "table_open": _Table,
 }
 
 

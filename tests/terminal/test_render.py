@@ -81,6 +81,13 @@ def test_a_line_break_of_html_is_one() -> None:
     assert plain("| a<br>b | c |\n|--|--|\n| d<br/>e | f |").split() == ["a", "b", "c", "────", "d", "f", "e"]
 
 
+def test_no_cell_of_a_table_loses_its_end() -> None:
+    cells = ["猫はかわいい動物です", "averyveryverylongword", "שלום"]
+    shown = plain(f"| a | 説明 | c |\n|---|---|---|\n| {' | '.join(cells)} |\n", width=30)
+    assert "…" not in shown and max(get_cwidth(line) for line in shown.split("\n")) <= 30
+    assert sorted("".join(shown.partition("─\n")[2].split())) == sorted("".join(cells))
+
+
 def test_a_list_goes_on_further_out_after_a_nested_fence() -> None:
     text = "- a\n  - b\n\n    ~~~\n    - code\n    ~~~\n\n  - c\n- d\n"
     assert plain(text) == " • a\n    • b\n\n        - code\n\n    • c\n • d\n"
