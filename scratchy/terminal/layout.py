@@ -143,7 +143,8 @@ def _standing(live: Live, width: int) -> list[Row]:
     if live.unsaved:
         out.append([("class:error", clip(f"not saved: {one_line(live.unsaved)}", width))])
     if live.question:
-        out += [[("class:question", line)] for line in wrapped(live.question, width)]
+        asked = folded(live.question, width).split("\n")
+        out += [[("class:question", row)] for line in asked for row in wrapped(line, width)]
     if live.hint:
         out.append([("class:dim", clip(live.hint, width))])
     if live.note:
