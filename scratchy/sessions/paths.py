@@ -23,6 +23,7 @@ _FOLDER_OFFERED = 500
 _FRESH = 3.0  # seconds after which the names are asked for anew, when somebody asks
 _KEPT = 120.0  # seconds after the last question
 _FIRST = 0.04  # seconds after which a few are shown before all are known
+_LOOK = 0.01  # seconds between two looks at what has come
 _SLICE = 0.002  # seconds of work after which keys come first, and what they show
 _REST = 0.0001  # seconds; more than none, for the screen is drawn when nothing is ready to run
 _CHUNK = 512  # names, between two looks at the clock
@@ -172,7 +173,7 @@ class _Search:
     async def best(self) -> list[str]:
         """Out of all, when they are known."""
         while not self._names.whole:
-            await self._names.wait(_FIRST)
+            await self._names.wait(_LOOK)
             await self._take()
         await self._take()
         if len(self._found) < OFFERED and len(self._typed) > 1:
@@ -230,8 +231,9 @@ async def _ranked(search: _Search) -> AsyncGenerator[list[str], None]:
     """A few where it takes long to know them all, then the best of all."""
     working = asyncio.ensure_future(search.best())
     try:
+        await asyncio.wait({working}, timeout=_FIRST)
         while not search.few and not working.done():
-            await asyncio.wait({working}, timeout=_FIRST)
+            await asyncio.wait({working}, timeout=_LOOK)
         if not working.done():
             yield search.few
         yield await working
