@@ -12,6 +12,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from scratchy.core.messages import Message, usage_of
 from scratchy.core.modes import ASK
+from scratchy.core.ports import Provider
 from scratchy.core.prices import estimated, money
 from scratchy.core.text import reveal
 from scratchy.sessions.desk import Desk
@@ -39,29 +40,29 @@ class Status:
         self._branch = await asyncio.to_thread(branch_of, self._desk.config.folder)
 
     def row(self, width: int) -> Row:
-        """At most `width` cells."""
-        parts = {name: text for name, text in self._parts() if text}
+        """At most `width` cells; nothing until a model is known."""
+        provider = self._desk.provider
+        if provider is None or not provider.model:
+            return []
+        parts = {name: text for name, text in self._parts(provider) if text}
         for name in _DROPPED:
             if get_cwidth(_BETWEEN.join(parts.values())) > width:
                 parts.pop(name, None)
         left = width - get_cwidth(_BETWEEN.join(["", *list(parts.values())[1:]]))
         if "model" in parts and left >= _LEAST_CELLS:
             parts["model"] = clip(parts["model"], left)
-        return [("class:dim class:status", clip(_BETWEEN.join(parts.values()), width))] if parts else []
+        return [("class:dim class:status", clip(_BETWEEN.join(parts.values()), width))]
 
-    def _parts(self) -> Sequence[tuple[str, str]]:
-        desk = self._desk
-        provider, pace = desk.provider, self._live.pace
+    def _parts(self, provider: Provider) -> Sequence[tuple[str, str]]:
+        desk, pace = self._desk, self._live.pace
         spending = desk.spending
         budget = f" of {money(spending.budget)}" if spending.budget is not None else ""
-        model = provider.model if provider else ""
-        if provider and provider.name in _FILES:
-            model = os.path.basename(model)
+        model = os.path.basename(provider.model) if provider.name in _FILES else provider.model
         return (
             ("model", _name(model)),
-            ("context", self._context.told(desk.conversation.session.messages, desk.window) if model else ""),
-            ("cost", f"{spending.all.cost}{budget}" if model else ""),
-            ("speed", pace.now() if pace and model else ""),
+            ("context", self._context.told(desk.conversation.session.messages, desk.window)),
+            ("cost", f"{spending.all.cost}{budget}"),
+            ("speed", pace.now() if pace else ""),
             ("mode", "" if desk.mode == ASK else desk.mode),
             ("branch", _name(self._branch)),
         )

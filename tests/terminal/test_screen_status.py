@@ -127,6 +127,22 @@ def test_a_window_of_five_rows_has_none(tmp_path):
         assert "context" not in terminal.text()
 
 
+@pytest.mark.parametrize("columns", [40, 61, 79, 81, 200])
+def test_in_a_window_of_another_size_it_stands_there_once(tmp_path, columns):
+    with serving(ANSWER) as server, window(tmp_path, "--base-url", server.url) as terminal:
+        ready(terminal)
+        terminal.send("Hello\r")
+        terminal.wait_for(lambda: "context 10%" in below(terminal) and terminal.line() == PROMPT)
+        for width in (columns, 80, columns):
+            terminal.resize(24, width)
+            terminal.wait_for(
+                lambda: "context 10%" in below(terminal)
+                and terminal.text().count("context") == 1
+                and terminal.text().count(PROMPT) == 2
+                and terminal.line() == PROMPT
+            )
+
+
 def test_at_rest_it_costs_nothing(tmp_path):
     with serving(ANSWER) as server, window(tmp_path, "--base-url", server.url) as terminal:
         ready(terminal)
