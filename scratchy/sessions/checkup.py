@@ -16,8 +16,8 @@ class _Stopped(Exception):
 
 
 async def check_up(manager: SessionManager, *, fix: bool = False) -> Report:
-    """All sessions and what surrounds them; `fix`: what can be repaired is, but for what somebody has open. A check that
-    is cancelled ends where it is, a repair goes on to its end."""
+    """All sessions and what surrounds them; `fix`: what can be repaired is, but for what somebody has open. A check
+    that is cancelled ends where it is, a repair goes on to its end."""
     stopped = threading.Event()
 
     def heed(*_: int) -> None:

@@ -136,10 +136,12 @@ def test_in_a_window_of_another_size_it_stands_there_once(tmp_path, columns):
         for width in (columns, 80, columns):
             terminal.resize(24, width)
             terminal.wait_for(
-                lambda: "context 10%" in below(terminal)
-                and terminal.text().count("context") == 1
-                and terminal.text().count(PROMPT) == 2
-                and terminal.line() == PROMPT
+                lambda: (
+                    "context 10%" in below(terminal)
+                    and terminal.text().count("context") == 1
+                    and terminal.text().count(PROMPT) == 2
+                    and terminal.line() == PROMPT
+                )
             )
 
 
