@@ -64,10 +64,12 @@ class Waiting:
 
     async def take(self) -> str:
         """The next line, whole, once there is one."""
-        while not self._lines or self._held or self._place == 0:
+        while True:
+            await self._pastes.settled()
+            if self._lines and not self._held and self._place != 0:
+                break
             self._wake.clear()
             await self._wake.wait()
-        await self._pastes.settled()
         line = self._lines.popleft()
         if self._place is not None:
             self._place -= 1

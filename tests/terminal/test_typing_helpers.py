@@ -9,6 +9,7 @@ from prompt_toolkit.document import Document
 
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.diffs import approval_lines
+from scratchy.terminal.entry import ShellLine
 from scratchy.terminal.history import FileHistory
 from scratchy.terminal.lines import tool_end, tool_line
 from scratchy.terminal.pastes import Pastes
@@ -131,3 +132,28 @@ def test_an_approval_shows_all_and_colours_a_diff() -> None:
     shown = approval_lines("edit_file", "--- a\n+++ b\n@@ -1 +1 @@\n-old\u202e\n+new\n context\n")
     assert "\x1b[31m-old\\u202e\x1b[0m" in shown
     assert "\x1b[32m+new\x1b[0m" in shown
+
+
+def test_each_project_has_its_own_history_and_the_lines_of_earlier_versions_stand_behind(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    path.write_text('"from before"\n')
+    for folder in ("one/.git", "one/deep/er", "two"):
+        (tmp_path / folder).mkdir(parents=True)
+    one, two = FileHistory(str(path), str(tmp_path / "one")), FileHistory(str(path), str(tmp_path / "two"))
+    one.append_string("said in one")
+    two.append_string(ShellLine("!run in two"))
+    assert entries(FileHistory(str(path), str(tmp_path / "one" / "deep" / "er"))) == ["said in one", "from before"]
+    assert not one.enter(str(tmp_path / "one" / "deep")) and one.enter(str(tmp_path / "two"))
+    assert entries(one) == ["!run in two", "from before"] and isinstance(entries(one)[0], ShellLine)
+    assert path.read_text() == '"from before"\n'
+
+
+def test_a_huge_history_and_a_huge_line_hide_nothing_that_was_typed_lately(tmp_path: Path) -> None:
+    history = FileHistory(str(tmp_path / "history"))
+    for number in range(9):
+        history.append_string(f"line {number}")
+    assert len(entries(history)) == 9
+    history.append_string("y" * 3_000_000)
+    history.append_string("last")
+    assert entries(history)[:2] == ["last", "y" * 3_000_000] and len(entries(history)) == 11
+    assert len(entries(FileHistory(str(tmp_path / "history")))) == 10
