@@ -53,6 +53,7 @@ class Reports:
             return True
         if parser._in_bracketed_paste:
             return False
+        parser.flush()  # an Esc that waits in it for what may follow is a key
         cast(Any, source).vt100_parser = _Parser(parser.feed_key_callback, self)
         return True
 

@@ -203,7 +203,7 @@ def test_what_is_missing_or_broken_is_said(tmp_path: Path) -> None:
 
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"no model")
-    asyncio.run(fail(broken, ProviderUnavailableError, "cannot be loaded: .*magic"))
+    asyncio.run(fail(broken, ProviderUnavailableError, "cannot be loaded as a GGUF model: .*magic"))
     asyncio.run(fail(tmp_path / "none.gguf", ModelNotFoundError, "none.gguf"))
 
 

@@ -241,15 +241,15 @@ def test_tags_are_given_taken_and_filtered_by(desk: Desk) -> None:
 
 def test_this_folder_comes_first_and_ctrl_a_shows_all(desk: Desk) -> None:
     desk.session("here", "x", "y", folder=str(desk.home.work))
-    desk.session("there", "x", "y", folder="/some/where/else")
+    desk.session("elsewhere", "x", "y", folder="/some/where/else")
     with desk.open() as terminal:
         terminal.wait_for("this folder: 1 of 1 (2 in all)")
-        assert "there" not in screen(terminal)
+        assert "elsewhere" not in screen(terminal)
         terminal.send(CTRL_A)
         terminal.wait_for("all folders: 2 of 2")
-        assert "there" in screen(terminal)
+        assert "elsewhere" in screen(terminal)
         terminal.send("some/WHERE")
-        terminal.wait_for(lambda: marked(terminal).startswith("there"))
+        terminal.wait_for(lambda: marked(terminal).startswith("elsewhere"))
         terminal.send(CTRL_A)
         terminal.wait_for("this folder: 0 of 1")
 
