@@ -26,12 +26,13 @@ _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 class Running:
-    """A tool call on its way; `output` is the end of what it printed."""
+    """A tool call on its way, `since` when on a monotonic clock; `output` is the end of what it printed."""
 
-    def __init__(self, name: str, summary: str, output: str = "") -> None:
+    def __init__(self, name: str, summary: str, output: str = "", *, since: float | None = None) -> None:
         self.name = name
         self.summary = summary
         self.output = output
+        self.since = since
 
 
 class Live:
@@ -76,7 +77,7 @@ def rows(live: Live, now: float, width: int, height: int) -> list[Row]:
     """At most `height` rows of `width` columns, the most urgent kept."""
     lower = [
         *_thinking(live, width),
-        *_running(live, width),
+        *_running(live, now, width),
         *_status(live, now, width),
         *_queue(live, width),
         *_standing(live, width),
@@ -90,26 +91,37 @@ def _status(live: Live, now: float, width: int) -> list[Row]:
     if live.since is None or live.question:  # at a question nothing works: the person is waited for
         return []
     frame = _FRAMES[int(now * 8) % len(_FRAMES)]
-    status = one_line(live.status)
+    status, above = one_line(live.status), list[Row]()
+    rest = f" · {_elapsed(now, live.since if live.thinks_since is None else live.thinks_since)} · Esc to interrupt"
     if live.wait_until is not None:
-        status = f"{status}, again in {max(0, round(live.wait_until - now))} s"
-    seconds = int(now - (live.since if live.thinks_since is None else live.thinks_since))
-    elapsed = f"{seconds} s" if seconds < 60 else f"{seconds // 60} min {seconds % 60} s"
-    rest = f" · {elapsed} · Esc to interrupt"
-    return [[("class:spinner", frame + " "), ("class:dim", clip(status, width - len(rest) - 2) + rest)]]
+        again = f"again in {max(0, round(live.wait_until - now))} s"
+        if get_cwidth(f"{status}, {again}{rest}") <= width - 2:
+            status = f"{status}, {again}"
+        else:  # the reason has rows of its own: neither it nor the wait is cut
+            above = [[("class:dim", row)] for row in folded(status, width).split("\n")]
+            status = again
+    return [*above, [("class:spinner", frame + " "), ("class:dim", clip(status, width - len(rest) - 2) + rest)]]
+
+
+def _elapsed(now: float, since: float) -> str:
+    seconds = int(now - since)
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min {seconds % 60} s"
 
 
 def _thinking(live: Live, width: int) -> list[Row]:
     return [[("class:dim", "  " + line)] for line in last_rows(live.thought, width - 2, THOUGHT_ROWS)]
 
 
-def _running(live: Live, width: int) -> list[Row]:
-    """Each call one line, below it the end of its output: less of it, the more calls run side by side."""
+def _running(live: Live, now: float, width: int) -> list[Row]:
+    """Each call one line, from its first second on with its time; below it the end of its output: less of it, the more
+    calls run side by side."""
     tools = list(live.running.values())
     each = OUTPUT_ROWS if len(tools) == 1 else 1 if len(tools) <= RUNNING_ROWS // 2 else 0
     out: list[Row] = []
     for tool in tools[:RUNNING_ROWS]:
-        out.append([("class:tool", clip(f"▸ {one_line(tool.name)} {one_line(tool.summary[: 4 * width])}", width))])
+        took = "" if tool.since is None or now - tool.since < 1 else f" · {_elapsed(now, tool.since)}"
+        what = clip(f"▸ {one_line(tool.name)} {one_line(tool.summary[: 4 * width])}", width - len(took))
+        out.append([("class:tool", what + took)])
         if each:
             output = overwritten(tool.output)
             out += [[("class:dim", "  " + line)] for line in last_rows(output, width - 2, each)]

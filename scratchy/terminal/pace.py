@@ -39,11 +39,16 @@ class Pace:
                 unseen = 0 if self._thought else usage.get("reasoning_tokens", 0)
                 if "completion_tokens" in usage:
                     self._told = self._rate(usage["completion_tokens"] - unseen) or self._told
+                    self._characters = 0
                 else:
-                    self._told = self.now() or self._told
-                self._characters = 0
+                    self.end()
             case _:
                 pass
+
+    def end(self) -> None:
+        """No more of it comes: interrupted, or failed."""
+        self._told = self.now()
+        self._characters = 0
 
     def now(self) -> str:
         """`85 tokens/s`; with `~` while they are estimated, "" while there is nothing to tell."""

@@ -59,6 +59,7 @@ class TurnView:
         self._folds = folds
         self._thoughts: list[str] = []  # what the model thinks before it answers
         self._asked: set[str] = set()  # ids of the calls whose effect was shown before they ran
+        self._asked_at: float | None = None  # while the person is waited for
         self._screen = screen
         self._live = live = screen.live
         self._renderer = renderer
@@ -171,6 +172,7 @@ class TurnView:
 
     def finish(self) -> None:
         """No more text will come for this message."""
+        self._pace.end()
         self._end_thinking()
         self._push_blocks(self._splitter.finish())
 
@@ -182,14 +184,18 @@ class TurnView:
         self.finish()
 
     def _tool(self, event: Event) -> None:
+        if self._asked_at is not None and self._live.since is not None:  # the person's time is nobody's work
+            self._live.since += time.monotonic() - self._asked_at
+        self._asked_at = None
         match event:
             case ApprovalRequested(_, name, _, preview):
                 self.finish()
                 self._asked.add(event.call["id"])
+                self._asked_at = time.monotonic()
                 self._push_line(approval_lines(name, preview), of_the_model=True)
             case ToolStarted(call, name, _, summary):
                 self._end_thinking()
-                self._live.running[call["id"]] = Running(name, summary)
+                self._live.running[call["id"]] = Running(name, summary, since=time.monotonic())
                 self._live.status, self._live.wait_until = "working", None
             case ToolOutput(call_id, text):
                 tool = self._live.running.get(call_id)

@@ -37,6 +37,22 @@ def test_a_retry_counts_down() -> None:
     )
 
 
+def test_a_long_reason_leaves_the_wait_readable() -> None:
+    reason = "Cannot reach api.openai.com: connection refused"
+    for width in (40, 60, 79):
+        shown = text_of(Live(status=reason, since=0.0, wait_until=13.0), width=width)
+        assert " ".join(" ".join(shown[:-1]).split()) == reason
+        assert shown[-1].endswith("again in 3 s · 10 s · Esc to interrupt")
+        assert all(get_cwidth(row) <= width for row in shown)
+
+
+def test_a_call_tells_how_long_it_runs_whatever_its_length() -> None:
+    live = Live(running={"1": Running("run", "make " * 20, since=0.0), "2": Running("run", "it", since=9.5)})
+    first, second = text_of(live, now=75.0), text_of(live, now=10.0)
+    assert first[0].startswith("▸ run make") and first[0].endswith("… · 1 min 15 s") and get_cwidth(first[0]) <= 40
+    assert first[1] == "▸ run it · 1 min 5 s" and second[1] == "▸ run it"
+
+
 def test_a_long_queue_is_counted() -> None:
     shown = text_of(Live(queue=["one\ntwo", "2", "3", "4", "5"]))
     assert shown == ["queued: one two", "queued: 2", "queued: 3", "… and 2 more"]

@@ -79,6 +79,21 @@ def test_the_speed_while_an_answer_is_written_and_after_it(tmp_path):
         assert "$0.1400" in below(terminal)
 
 
+def test_the_speed_of_an_interrupted_answer_stays(tmp_path):
+    with serving(SLOW) as server, window(tmp_path, "--base-url", server.url) as terminal:
+        ready(terminal)
+        terminal.send("Hello\r")
+        terminal.wait_for(lambda: re.search(r"· ~\d+(\.\d)? tokens/s ·", below(terminal)) is not None)
+        terminal.send("\x1b")
+        terminal.wait_for(lambda: "Interrupted." in terminal.text() and terminal.line() == PROMPT)
+        terminal.wait_for(lambda: "tokens/s" in below(terminal))
+        before = below(terminal)
+        terminal.read(2.0)
+        terminal.send("x")
+        terminal.wait_for(lambda: terminal.line() == f"{PROMPT} x")
+        assert below(terminal) == before
+
+
 @pytest.mark.parametrize("branch", ["状態を表示する" * 5, "🎉" * 40, "x" * 300, "a\x1b[31m\x07b\u202ec"])
 def test_a_branch_of_any_letters_is_clipped_and_harmless(tmp_path, branch):
     with serving(ANSWER) as server, window(tmp_path, "--base-url", server.url, branch=branch) as terminal:

@@ -209,6 +209,15 @@ def test_the_last_speed_stays_until_there_is_another():
     assert pace.now() == before
 
 
+def test_of_an_interrupted_answer_the_speed_stays():
+    pace = paced(2)
+    pace.end()
+    before = pace.now()
+    assert rate(pace) == pytest.approx(50, abs=2)
+    pace._begun -= 100
+    assert pace.now() == before
+
+
 @pytest.mark.parametrize(("seconds", "characters"), [(0.0, 100_000), (5.0, 20), (0.1, 1000)])
 def test_too_little_tells_nothing(seconds, characters):
     assert paced(seconds, characters=characters).now() == ""
