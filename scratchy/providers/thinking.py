@@ -11,6 +11,7 @@ from scratchy.core.events import TextDelta, ThinkingDelta
 from scratchy.providers.shapes import items, record, text
 
 _OPEN, _CLOSE = "<think>", "</think>"
+_KEYS = frozenset(("reasoning_content", "reasoning", "reasoning_details"))
 
 
 class Thoughts:
@@ -82,6 +83,8 @@ class Thoughts:
 def thinking_in(delta: Mapping[str, Any]) -> str:
     """The thinking in a chat-completions delta: `reasoning_content` (DeepSeek, llama-server), `reasoning` (vLLM, Groq,
     OpenRouter) or `reasoning_details` (OpenRouter, beside the one before it)."""
+    if _KEYS.isdisjoint(delta):
+        return ""
     for key in ("reasoning_content", "reasoning"):
         if said := text(delta.get(key)):
             return said
