@@ -4,12 +4,15 @@ typed as its first key.
 Not here: keys (keys), what a shell line does (shell_lines), the lines typed before (history).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.clipboard import ClipboardData
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import History
+
+_OPENING = ("@", "_", "(", "[", "{")  # what begins a word beside letters and digits
 
 
 class ShellLine(str):
@@ -29,9 +32,11 @@ class ShellLine(str):
 
 class Entry(Buffer):
     """Text that came in any other way than by a key after a typed `!` is never a shell line: not what was pasted, put
-    back, completed or undone before it."""
+    back, completed or undone before it. `parted` tells whether a blank must stand before a word that comes now."""
 
     def __init__(self, history: History, **more: Any) -> None:
+        self.pasted = False  # something was, in this window
+        self.parted: Callable[[], bool] = lambda: False
         self._typed: set[int] = set()  # working lines, counted from the newest: those whose first `!` was typed
         super().__init__(history=history, **more)
         self.on_text_changed += self._changed
@@ -60,6 +65,10 @@ class Entry(Buffer):
         if isinstance(text, ShellLine):
             self._typed.add(self._line)
 
+    def distrust(self) -> None:
+        """Not all of what stands here was typed: it is text."""
+        self._typed.discard(self._line)
+
     def reload(self) -> None:
         """Other lines were typed before: take them from the history anew, leave what stands here."""
         shell, document = self.is_shell, Document(self.text, self.cursor_position)
@@ -78,6 +87,8 @@ class Entry(Buffer):
     ) -> None:
         if not self.cursor_position:
             self._typed.discard(self._line)
+        if data[:1].isalnum() or data.startswith(_OPENING):
+            data = f" {data}" if self.parted() else data
         super().insert_text(data, overwrite, move_cursor, fire_event)
 
     def paste_clipboard_data(self, data: ClipboardData, *arguments: Any, **more: Any) -> None:

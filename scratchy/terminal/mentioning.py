@@ -93,7 +93,8 @@ class MentionCompleter(Completer):
             with suppress(OSError):  # a folder that cannot be read: there is nothing to offer
                 self._listed = await asyncio.to_thread(_newest, desk.manager.store)
             self._listed_at = time.monotonic()
-        for session_id, title in _fitting(self._listed, typed.casefold()):
+        others = [row for row in self._listed if row[0] != desk.conversation.session_id]
+        for session_id, title in _fitting(others, typed.casefold()):
             shown = _shown(session_id) + (f"  {_shown(title)}" if title else "")
             yield Mention(written(session_id, session=True), -length, shown)
 
@@ -128,18 +129,31 @@ def _shown(text: str) -> str:
 
 def complete_mentions(screen: Screen, desk: "Callable[[], Desk]", busy: Callable[[], bool]) -> None:
     """What is typed behind an @ is completed at once, from now on. While its menu is open Enter takes the marked entry
-    and sends nothing, Tab goes on in a folder that is the only one, Esc closes it unless something runs."""
+    and sends nothing, Tab goes on in a folder that is the only one, Esc closes it unless something runs. A word that is
+    typed right behind a completed one is parted from it by a blank."""
     buffer, keys = screen.buffer, screen.keys
     buffer.completer = MentionCompleter(buffer.completer, desk)
     buffer.complete_while_typing = Condition(lambda: _is_typed(buffer))
     typing = has_focus(buffer) & ~is_searching
     open_menu = typing & Condition(lambda: _completions(buffer) is not None)
+    taken = [""]  # what stood before the cursor when an entry was taken
 
     def go_on() -> None:
-        goes_on = _goes_on(buffer)
+        goes_on, whole = _goes_on(buffer), _is_whole(buffer)
         buffer.complete_state = None
+        taken[0] = buffer.document.text_before_cursor if whole else ""
         if goes_on:
             buffer.start_completion()
+
+    def parted() -> bool:
+        before, taken[0] = taken[0], ""
+        return _is_whole(buffer) or (before != "" and before == buffer.document.text_before_cursor)
+
+    buffer.parted = parted
+
+    @keys.add("tab", filter=typing & Condition(lambda: buffer.complete_state is None and _is_typed(buffer)))
+    def _(event: KeyPressEvent) -> None:
+        buffer.start_completion(select_first=True)
 
     @keys.add("enter", filter=open_menu & Condition(lambda: _marked(buffer) is not None))
     def _(event: KeyPressEvent) -> None:
@@ -170,6 +184,12 @@ def _completions(buffer: Buffer) -> list[Completion] | None:
 def _marked(buffer: Buffer) -> Completion | None:
     state = buffer.complete_state
     return state.current_completion if state and _completions(buffer) else None
+
+
+def _is_whole(buffer: Buffer) -> bool:
+    """Whether the marked entry stands there as a mention that nothing can be added to."""
+    marked = _marked(buffer)
+    return isinstance(marked, Mention) and marked.text.startswith("@") and not marked.goes_on
 
 
 def _goes_on(buffer: Buffer) -> bool:

@@ -74,6 +74,33 @@ def test_folders_go_on_blanks_are_quoted_and_esc_closes(home: Home) -> None:
         terminal.wait_for(lambda: terminal.line().endswith('@src/ @"a b.txt"'))
 
 
+def test_a_word_typed_behind_a_completed_file_is_parted_from_it(home: Home) -> None:
+    with start(home) as terminal:
+        ready(terminal)
+        terminal.send("see @pars")
+        terminal.wait_for(lambda: "src/parser.py" in menu(terminal))
+        terminal.send("\t\r")  # taken
+        terminal.wait_for(lambda: "src/parser.py" not in menu(terminal))
+        terminal.send("and @lex")
+        terminal.wait_for(lambda: "src/lexer.py" in menu(terminal))
+        terminal.send("\t")  # marked only
+        terminal.wait_for(lambda: terminal.line().endswith("see @src/parser.py and @src/lexer.py"))
+        terminal.send("now, @notes")
+        terminal.wait_for(lambda: "notes.md" in menu(terminal))
+        terminal.send("\t:12 ok")
+        terminal.wait_for(lambda: terminal.line().endswith("see @src/parser.py and @src/lexer.py now, @notes.md:12 ok"))
+        terminal.send("\x17\x7f\x7f\x7f\x7fx")  # without the mark nothing comes between
+        terminal.wait_for(lambda: terminal.line().endswith("now, @notes.mdx"))
+        terminal.send("\x15@pars")
+        terminal.wait_for(lambda: "src/parser.py" in menu(terminal))
+        terminal.send("\x1b")
+        terminal.wait_for(lambda: "src/parser.py" not in menu(terminal))
+        terminal.send("\t")  # the menu is closed
+        terminal.wait_for(lambda: terminal.line().endswith("@src/parser.py"))
+        terminal.send("and")
+        terminal.wait_for(lambda: terminal.line().endswith("@src/parser.py and"))
+
+
 def test_an_address_opens_no_menu_and_enter_sends_as_typed(home: Home) -> None:
     with start(home) as terminal:
         ready(terminal)
@@ -117,13 +144,19 @@ def test_sessions_by_id_and_title_and_paths_of_commands(home: Home) -> None:
     home.run("session", "title", "work", "All", "about", "parsing")
     with start(home) as terminal:
         ready(terminal)
-        terminal.send("as in @session:pars")
+        terminal.send("first\r")
+        terminal.wait_for(lambda: len(home.load("default") or []) >= 3)
+        terminal.wait_for(lambda: terminal.line().endswith("You:"))
+        terminal.send("@session:")  # this one is not offered
+        terminal.wait_for(lambda: "work  All about parsing" in menu(terminal))
+        assert not any(row.startswith("default") for row in menu(terminal))
+        terminal.send("\x15as in @session:pars")
         terminal.wait_for(lambda: "work  All about parsing" in menu(terminal))
         terminal.send("\t\r")
         terminal.wait_for(lambda: terminal.line().endswith("@session:work") and not menu(terminal)[1:])
         terminal.send("\r")
         terminal.wait_for("@session:work attached (its last 1 of 1 messages")
-        terminal.wait_for(lambda: len(home.load("default") or []) >= 3)
+        terminal.wait_for(lambda: len(home.load("default") or []) >= 5)
         terminal.wait_for(lambda: terminal.line().startswith("[default]"))
         terminal.send("/import no\t")
         terminal.wait_for(lambda: terminal.line().endswith("/import notes.md"))
