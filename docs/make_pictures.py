@@ -1,10 +1,11 @@
-"""Makes the picture of the README: runs the real program in a pseudo-terminal, types, and draws what stands there.
+"""Makes the pictures of the documents: runs the real program in a pseudo-terminal, types, and draws what stands there.
 
-python docs/make_pictures.py [FOLDER]      writes FOLDER/terminal.svg (docs/pictures if no folder is given)
+python docs/make_pictures.py [FOLDER]      writes them into FOLDER (docs/pictures if none is given)
 
-The demo provider answers, so that no model is needed; it says so itself. Needs the extra `dev`.
+The providers demo and scripted answer, so that no model is needed. Needs the extra `dev`.
 """
 
+import json
 import os
 import re
 import sys
@@ -22,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 COLUMNS, ROWS = 80, 40
 PATIENCE = 30.0
 CTRL_D = "\x04"
+SHIFT_TAB = "\x1b[Z"
 BELOW = r"\n.*context.*"  # the row below the input
 CELL, LINE, EDGE, BAR = 8.4, 18, 16, 34  # pixels: a column, a row, the margin, the title's height
 BACK, FORE = "#16181d", "#d8dee9"
@@ -136,13 +138,37 @@ def first_minutes(folder: Path) -> str:
         return svg_of(window.screen, "Scratchy with its demo provider")
 
 
+def question(folder: Path) -> str:
+    """An edit that asks, in the mode in which commands ask and edits do not: the other call of the answer is one."""
+    edit = {"file_path": "notes.md", "old_text": "newlines only", "new_text": "\\n and \\r\\n only"}
+    calls = [("c1", "edit_file", edit), ("c2", "execute_command", {"command": "git commit -am 'Line ends'"})]
+    wanted = [
+        {"id": call_id, "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        for call_id, name, arguments in calls
+    ]
+    answer = {"role": "assistant", "content": "I name the line ends, then I commit.", "tool_calls": wanted}
+    (folder / "answers.json").write_text(json.dumps([answer, "Done."]))
+    with Window(folder) as window:
+        window.wait_for(r"\$")
+        window.type("clear; scratchy --provider scripted --model ../answers.json -s my_project\r")
+        window.wait_for(r"Model: scripted[\s\S]*You:" + BELOW)
+        window.type(SHIFT_TAB)
+        window.wait_for(r"accept-edits You:" + BELOW)
+        window.type("Name the line ends in notes.md and commit\r")
+        window.wait_for(r"Run it\?[\s\S]*You:" + BELOW)
+        return svg_of(window.screen, "An edit that ran, with its diff, and a command that asks")
+
+
+PICTURES = {"terminal.svg": first_minutes, "question.svg": question}
+
+
 def main() -> None:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("pictures")
-    with tempfile.TemporaryDirectory() as folder:
-        picture = first_minutes(Path(folder))
     target.mkdir(parents=True, exist_ok=True)
-    (target / "terminal.svg").write_text(picture, encoding="utf-8")
-    print(f"wrote {target / 'terminal.svg'}")
+    for name, made in PICTURES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            (target / name).write_text(made(Path(folder)), encoding="utf-8")
+        print(f"wrote {target / name}")
 
 
 if __name__ == "__main__":
