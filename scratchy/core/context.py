@@ -54,7 +54,7 @@ class Context:
                         self._add_answer(message)
                 case "user":
                     self._close_calls()
-                    self._add_user(_with_context(message))
+                    self._add_user(as_sent(message))
                 case _:
                     self._close_calls()
                     self._healed.append(message)
@@ -152,7 +152,8 @@ def _allowed(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "unnamed"
 
 
-def _with_context(message: Message) -> Message:
+def as_sent(message: Message) -> Message:
+    """With what rides along with it: date and folder, the texts that it mentions."""
     context, texts = message.get("context"), attached_of(message)
     if not context and not texts:
         return message

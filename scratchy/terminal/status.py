@@ -10,11 +10,14 @@ from collections.abc import Sequence
 
 from prompt_toolkit.utils import get_cwidth
 
+from scratchy.core.context import as_sent
 from scratchy.core.messages import Message, usage_of
 from scratchy.core.modes import ASK
 from scratchy.core.ports import Provider
 from scratchy.core.prices import estimated, money
+from scratchy.core.session import system_part
 from scratchy.core.text import reveal
+from scratchy.sessions.conversation import Conversation
 from scratchy.sessions.desk import Desk
 from scratchy.terminal.branch import branch_of
 from scratchy.terminal.layout import Live, Row, clip
@@ -60,7 +63,7 @@ class Status:
         model = os.path.basename(provider.model) if provider.name in _FILES else provider.model
         return (
             ("model", _name(model)),
-            ("context", self._context.told(desk.conversation.session.messages, desk.window)),
+            ("context", self._context.told(desk, provider)),
             ("cost", f"{spending.all.cost}{budget}"),
             ("speed", pace.now() if pace else ""),
             ("mode", "" if desk.mode == ASK else desk.mode),
@@ -74,28 +77,39 @@ class _Context:
     def __init__(self) -> None:
         self._tokens = self._until = 0
         self._counted = False
+        self._tools: bool = False
         self._last: Message | None = None
 
-    def told(self, messages: Sequence[Message], window: int | None) -> str:
+    def told(self, desk: Desk, provider: Provider) -> str:
         """`context 12%`; of an unknown window `context 1,200 tokens`. An estimate has a `~`."""
-        self._measure(messages)
-        about = "" if self._counted else "~"
+        self._measure(desk.conversation, provider.supports_tools)
+        about, window = "" if self._counted else "~", desk.window
         if not window:
             return f"context {about}{self._tokens:,} tokens"
         return f"context {about}{round(100 * self._tokens / window)}%"
 
-    def _measure(self, messages: Sequence[Message]) -> None:
-        """Looks at each message once."""
-        until = self._until
-        if not (0 < until <= len(messages) and messages[until - 1] is self._last):
+    def _measure(self, conversation: Conversation, tools: bool) -> None:
+        """Looks at each message once. What nobody has counted yet is estimated with all that a request has beside the
+        messages."""
+        messages, until = conversation.session.messages, self._until
+        known = 0 < until <= len(messages) and messages[until - 1] is self._last and tools == self._tools
+        if not known:
             answers = (at for at in range(len(messages) - 1, -1, -1) if _size(messages[at]))
             until = next(answers, 0)
-            self._tokens, self._counted = 0, False
+            self._counted, self._tools = False, tools
+            self._tokens = 0 if until else _beside(conversation, tools)
         for message in messages[until:]:
             size = _size(message)
-            self._tokens = size or self._tokens + estimated([message])
+            self._tokens = size or self._tokens + estimated([as_sent(message)])
             self._counted = bool(size)
         self._until, self._last = len(messages), messages[-1] if messages else None
+
+
+def _beside(conversation: Conversation, tools: bool) -> int:
+    """Tokens of the tools' descriptions, and of the system message where none is among the messages."""
+    engine, messages = conversation.engine, conversation.session.messages
+    prompt = "" if system_part(messages) else engine.system_prompt
+    return estimated([{"role": "system", "content": prompt}] if prompt else [], engine.tools.specs() if tools else [])
 
 
 def _size(message: Message) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 from sessionbench import desk_in
 
+from scratchy.core.context import context_of
 from scratchy.core.events import MessageAdded, StepStarted, ThinkingDelta
+from scratchy.core.prices import estimated
 from scratchy.terminal.branch import branch_of
 from scratchy.terminal.layout import Live
 from scratchy.terminal.pace import Pace
@@ -82,6 +85,32 @@ def test_the_context_is_counted_or_estimated(tmp_path):
     assert "context ~30%" in text(status)
 
 
+def test_an_estimate_has_all_that_the_request_has(tmp_path):
+    status = status_at(tmp_path / "a")
+    desk = status._desk
+    conversation = desk.conversation
+    asked = {
+        "role": "user", "content": "Read it", "context": "Today", "attached": [{"name": "@a", "text": "x" * 40_000}],
+    }  # fmt: skip
+    for message in ({"role": "user", "content": "Hi"}, asked, {"role": "assistant", "content": "Done"}):
+        tools = conversation.engine.tools.specs() if desk.provider.supports_tools else []
+        wanted = estimated(context_of(conversation.session).request(), tools)
+        told = int(re.search(r"~([\d,]+) tokens", text(status))[1].replace(",", ""))
+        assert abs(told - wanted) <= 10 and wanted > 1000
+        conversation.session.messages.append(message)
+    conversation.session.messages.clear()  # as where only the end of a transcript is loaded
+    wanted = estimated([{"role": "system", "content": conversation.engine.system_prompt}], tools)
+    assert f"~{wanted:,} tokens" in text(status)
+
+
+def test_a_model_without_tools_is_sent_none(tmp_path):
+    status = status_at(tmp_path / "a")
+    provider = status._desk.provider
+    with_tools = text(status)
+    provider.supports_tools = not provider.supports_tools
+    assert text(status) != with_tools
+
+
 def test_an_unknown_window_tells_tokens(tmp_path):
     assert "context 1,000 tokens" in text(status_at(tmp_path / "a", ANSWER))
 
@@ -89,11 +118,13 @@ def test_an_unknown_window_tells_tokens(tmp_path):
 @given(name=st.text(st.characters(codec=None), max_size=60), width=st.integers(8, 200))
 def test_any_name_is_harmless_and_fits(tmp_path_factory, name, width):
     desk = SimpleNamespace(
-        provider=SimpleNamespace(name="x", model=name),
+        provider=SimpleNamespace(name="x", model=name, supports_tools=False),
         window=100,
         mode="ask",
         spending=SimpleNamespace(budget=None, all=SimpleNamespace(cost="$?")),
-        conversation=SimpleNamespace(session=SimpleNamespace(messages=[])),
+        conversation=SimpleNamespace(
+            session=SimpleNamespace(messages=[]), engine=SimpleNamespace(system_prompt="", tools=None)
+        ),
     )
     status = Status(desk, Live())  # type: ignore[arg-type]
     status._branch = f"branch {name}"
