@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 
 from scratchy.core.errors import ConfigError
 from scratchy.core.modes import ASK, MODES, YOLO
+from scratchy.core.text import reveal_line
 from scratchy.system import make_private_folder
 
 if sys.platform != "linux":
@@ -83,8 +84,18 @@ class Config(NamedTuple):
         """What runs unasked at the start."""
         return YOLO if self.yolo else self.approval_mode
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The keys in it, a password in its address too: what no child and no model gets."""
+        return (*self.keys.values(), *passwords_in(self.base_url or ""))
+
     def by_flag(self, key: str) -> bool:
         return self.sources.get(key) == "flag"
+
+
+def passwords_in(address: str) -> tuple[str, ...]:
+    """Loaded where there is an `@` to look at: never on the usual way to the prompt."""
+    return import_module("scratchy.core.addresses").passwords_in(address) if "@" in address else ()
 
 
 def user_dir(kind: str) -> Path:
@@ -215,6 +226,8 @@ def layers(
     refused: dict[str, Any] = {}
     if not (content and trusted(project, content)):
         refused = {key: found.pop(key) for key, value in [*found.items()] if not _is_free(key, value)}
+    if _keys_in(found):
+        raise ConfigError(f"{project}: 'base_url' holds a password, which may stand in your own file only ({user}).")
     given = _from_environment(environ)
     told = {key: value for key, value in flags.items() if value is not None}
     return [
@@ -235,7 +248,21 @@ def _is_free(key: str, value: Any) -> bool:
 
 def read(path: Path, notices: list[str] | None = None) -> tuple[dict[str, Any], bytes]:
     """One TOML file: its known keys, and its bytes (empty when there is none). Raises: ConfigError."""
-    notices = [] if notices is None else notices
+    table, content = table_of(path)
+    known = {key: value for key, value in table.items() if key in KEYS}
+    if notices is not None:
+        odd = [reveal_line(key) for key in table if key not in KEYS]
+        notices += [f"{path}: '{key}' is not a setting that this version knows." for key in odd]
+    for key, value in known.items():
+        if problem := problem_of(key, value):
+            raise ConfigError(f"{path}: {problem}")
+    READ_KEYS.update(_keys_in(known))
+    return known, content
+
+
+def table_of(path: Path) -> tuple[dict[str, Any], bytes]:
+    """What stands in a TOML file, whatever its values are, and its bytes (empty when there is none).
+    Raises: ConfigError for one that cannot be read, and where others may read the keys in it."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # a FIFO would be waited for, a device read for ever
             raise ConfigError(f"{path} cannot be read: it is no regular file. Remove it.")
@@ -254,16 +281,18 @@ def read(path: Path, notices: list[str] | None = None) -> tuple[dict[str, Any], 
         raise ConfigError(f"{path} is nested too deep. Mend or remove it.") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}. Mend or remove it.") from error
-    notices += [f"{path}: '{key}' is not a setting that this version knows." for key in table if key not in KEYS]
-    known = {key: value for key, value in table.items() if key in KEYS}
-    for key, value in known.items():
-        if problem := problem_of(key, value):
-            raise ConfigError(f"{path}: {problem}")
-    if "keys" in known:
-        READ_KEYS.update(known["keys"].values())
-        if mode & 0o077 and sys.platform != "win32" and path == user_file():
-            raise ConfigError(f"{path} holds keys, and others may read it. Say `chmod 600 '{path}'`.")
-    return known, content
+    if mode & 0o077 and sys.platform != "win32" and ("keys" in table or _keys_in(table)) and path == user_file():
+        what = "keys" if "keys" in table else "a password"
+        raise ConfigError(f"{path} holds {what}, and others may read it. Say `chmod 600 '{path}'`.")
+    return table, content
+
+
+def _keys_in(table: Mapping[str, Any]) -> list[str]:
+    """What nobody may see of a file's values, whatever those are."""
+    keys, address = table.get("keys"), table.get("base_url")
+    told = [*cast("dict[str, Any]", keys).values()] if isinstance(keys, dict) else []
+    passwords = passwords_in(address) if isinstance(address, str) else ()
+    return [*(one for one in told if isinstance(one, str)), *passwords]
 
 
 def problem_of(key: str, value: Any) -> str:
@@ -273,13 +302,13 @@ def problem_of(key: str, value: Any) -> str:
         return f"'{key}' must be {_NAMES[kind]}" + ("." if key == "keys" else f", not {value!r}.")
     if key in CHOICES and value not in CHOICES[key]:
         hint = " (yolo is a flag's only)" if value == YOLO else ""
-        return f"'{key}' is '{value}'; it must be one of {', '.join(CHOICES[key])}{hint}."
+        return f"'{key}' is '{reveal_line(value)}'; it must be one of {', '.join(CHOICES[key])}{hint}."
     if key == "pass_env" and not all(isinstance(name, str) for name in value):
         return "'pass_env' must be a list of names of variables."
     if key == "keys" and not all(isinstance(one, str) for one in value.values()):
         return "'keys' must give a text for each name of a variable."
     if key == "keys" and (unknown := [name for name in value if name not in KEY_NAMES]):
-        return f"'keys.{unknown[0]}' is no key that is read here; the keys are {', '.join(KEY_NAMES)}."
+        return f"'keys.{reveal_line(unknown[0])}' is no key that is read here; the keys are {', '.join(KEY_NAMES)}."
     if key == "prices":
         return _problem_of_prices(value)
     return ""
@@ -288,12 +317,14 @@ def problem_of(key: str, value: Any) -> str:
 def _problem_of_prices(prices: Mapping[str, Any]) -> str:
     for model, fields in prices.items():
         if not isinstance(fields, dict):
-            return f"'prices.{model}' must be a table such as {{ input = 1.25, output = 10 }}, in USD a million tokens."
+            where = reveal_line(f"prices.{model}")
+            return f"'{where}' must be a table such as {{ input = 1.25, output = 10 }}, in USD a million tokens."
         for name, amount in cast("dict[str, Any]", fields).items():
             good = type(amount) in (int, float) and 0 <= amount < math.inf
             if name not in PRICE_FIELDS or not good:
                 names = ", ".join(PRICE_FIELDS)
-                return f"'prices.{model}.{name}' is {amount!r}; a price has {names}, each a number of at least 0."
+                where = reveal_line(f"prices.{model}.{name}")
+                return f"'{where}' is {amount!r}; a price has {names}, each a number of at least 0."
     return ""
 
 

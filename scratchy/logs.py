@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scratchy.config import KEY_NAMES, READ_KEYS
 from scratchy.system import make_private_folder
+from scratchy.tools.secrets import key_values
 
 SIZE, KEPT = 5_000_000, 3
 
@@ -17,6 +18,7 @@ SIZE, KEPT = 5_000_000, 3
 def without_keys(text: str) -> str:
     """`text` with the values of the key variables, and of the keys that a file holds, taken out."""
     values = {value for value in (*(os.environ.get(name, "") for name in KEY_NAMES), *READ_KEYS) if value}
+    values.update(key_values())  # passwords in addresses too
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "[key]")
     return text

@@ -44,20 +44,21 @@ def configure(
     """Show the settings and where each comes from, or change your own file. A key is typed unseen, or piped in."""
     from scratchy.shell import settings
 
+    key = settings.plain_name(key) if key is not None else None
     if action in ("set", "unset") and key is not None and (action == "set" or value is None):
         from scratchy.shell import settings_file
 
         return settings_file.set_(key, value, here(), as_json) if action == "set" else settings_file.unset(key, as_json)
     flags = dict(context.obj or {})
     session: str | None = flags.pop("session", None)
+    if (action, key, value) == ("path", None, None):  # also where the files cannot be read
+        return settings.paths(flags, here(), as_json)
     places = settings.Settings(flags, here(), session)
     match action, key, value:
         case "get", str(), None:
             return settings.get(places, key, as_json)
         case "explain", _, None:
             return settings.explain(places, key, as_json)
-        case "path", None, None:
-            return settings.paths(places, as_json)
         case _:
             pass
     raise ConfigError("Say `scratchy config`, or one of: get NAME, explain [NAME], set NAME VALUE, unset NAME, path.")

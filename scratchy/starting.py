@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchy import compose
-from scratchy.config import Config, load, machine_id, project_file, user_dir, user_file
+from scratchy.config import Config, load, machine_id, passwords_in, project_file, user_dir, user_file
 from scratchy.core.errors import ConfigError, SessionCorruptedError, SessionLockedError, SessionNotFoundError
 from scratchy.session_cli import here
 from scratchy.sessions.opening import Opened, made_id, open_session
@@ -219,7 +219,8 @@ class Start:
             return ""
         words = _program()
         for key in ("sessions_dir", "provider", "base_url", "model"):
-            if self.config.by_flag(key):
+            secret = key == "base_url" and bool(passwords_in(self.config.base_url or ""))
+            if self.config.by_flag(key) and not secret:
                 words += [f"--{key.replace('_', '-')}", str(getattr(self.config, key))]
         return shlex.join([*words, f"--session={session_id}"])
 

@@ -314,3 +314,84 @@ def test_children_get_a_key_variable_only_where_the_person_passes_it(home, passe
     results = [message["content"] for message in home.load("x") if message["role"] == "tool"]
     size = len(KEY) if passed else 0
     assert f"groq: {size}" in results[0] and f"py: {size} False" in results[1]
+
+
+# -- what strangers did
+
+
+def test_a_file_cannot_write_rows_of_the_list(home):
+    forged = "keys.OPENAI_API_KEY  set (…beef)"
+    (home.work / ".scratchy").mkdir()
+    text = f'instructions = "be nice\\n{forged}\\n"\n"k\\n{forged}" = 1\n'
+    (home.work / ".scratchy" / "config.toml").write_text(text)
+    for words in ((), ("explain", "instructions")):
+        done = home.run("config", *words)
+        assert not any(line.startswith("keys.") for line in done.stdout.splitlines()) and "\\nkeys." in done.stdout
+    assert config(home, "get", "instructions") == f"be nice\n{forged}\n\n"  # the value alone
+    done = home.run(*home.script("Hi"), "-p", "Hello")
+    assert not any(line.startswith("keys.") for line in done.stderr.splitlines()) and "\\nkeys." in done.stderr
+    (home.work / ".scratchy" / "config.toml").write_text(f'theme = "x\\n{forged}"\n')
+    assert "\\nkeys." in refused(home)
+
+
+@pytest.mark.parametrize("name", ['prices."a.b".input', "prices.'a.b'.input", "prices.a.b.input"])
+def test_a_name_may_be_written_as_toml_writes_it(home, name):
+    config(home, "set", name, "3")
+    assert file_of(home).read_text() == '[prices."a.b"]\ninput = 3\n'
+    assert config(home, "get", name) == "3\n" and config(home, "unset", name)
+    for odd in ('prices."a', 'prices."a" = 1\nplain', 'model = "x" #', '"theme".x'):
+        assert "There is no setting" in refused(home, "set", odd, "1")
+
+
+def test_path_is_told_of_a_file_that_cannot_be_read(home):
+    path = write(home, 'notify = "off')
+    assert config(home, "path") == f"{path}\n"
+    told = json.loads(config(home, "path", "--json"))
+    assert (told["user"], told["sessions"]) == (str(path), None)
+
+
+def test_a_value_that_cannot_be_is_mended_by_set_and_unset(home):
+    for words in (("set", "notify", "bell"), ("unset", "notify")):
+        path = write(home, "plain = true\nnotify = 5\n")
+        assert "'notify'" in refused(home, "set", "theme", "dark") and "5" in path.read_text()
+        config(home, *words)
+        assert config(home, "get", "notify") == "bell\n" and "plain = true" in path.read_text()
+
+
+def test_a_list_is_taken_as_it_is_shown(home):
+    config(home, "set", "pass_env", '["FOO", "BAR"]')
+    assert file_of(home).read_text() == 'pass_env = ["FOO", "BAR"]\n'
+    for odd in ('["FOO', "[1]", "a=b", '"FOO"'):
+        assert "is none" in refused(home, "set", "pass_env", odd)
+    config(home, "set", "pass_env", "")
+    assert json.loads(config(home, "get", "pass_env")) == []
+
+
+def test_what_cannot_be_written_is_called_by_its_own_name(home):
+    path = write(home, "plain = true\n")
+    shell = f"ulimit -f 0; {subprocess.list2cmdline(home.command('config', 'set', 'model', 'x'))}"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, env=home.env, cwd=home.work, check=False)
+    assert done.returncode == 1 and done.stderr.endswith(f": {path}\n") and path.read_text() == "plain = true\n"
+    assert [one.name for one in path.parent.iterdir() if one.suffix == ".tmp"] == []
+
+
+@pytest.mark.parametrize("url", ["http://[bad/v1", "http://", "http://a b/v1", "ftp://host", "http://host:99999"])
+def test_an_address_that_is_none_is_wrong_usage(home, url):
+    for done in (
+        home.run("models", "--base-url", url),
+        home.run("--base-url", url, "-p", "Hello"),
+        home.run("config", "set", "base_url", url),
+    ):
+        assert done.returncode == 2 and url in done.stderr and "such as http://" in done.stderr
+
+
+def test_a_model_is_one_row_whatever_the_server_calls_it(home):
+    names = ["a\nb", "a\n* openai/gpt-5  chosen", "c" * 5000, "d\tx"]
+    with serving(whole(200, {"object": "list", "data": [{"id": name} for name in names]})) as server:
+        server.next_play = lambda: server.plays[0]  # type: ignore[method-assign]
+        done = home.run("models", "--base-url", f"{server.url}/v1")
+        rows = json.loads(home.run("models", "--base-url", f"{server.url}/v1", "--json").stdout)
+    lines = done.stdout.splitlines()
+    assert {line[:9] for line in lines} <= {"* openai/", "  openai/"}
+    assert len(lines) == len(names) and max(map(len, lines)) < 250 and "\\n* openai/gpt-5" in done.stdout
+    assert sorted(row["model"] for row in rows) == sorted(names)

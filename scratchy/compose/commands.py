@@ -12,11 +12,11 @@ def run_at_prompt(command: str, config: "Config") -> "AsyncGenerator[str | Ran, 
     """A shell command in the configuration's folder; see scratchy.tools.at_prompt."""
     from scratchy.tools.at_prompt import run_at_prompt
 
-    return run_at_prompt(command, config.folder, keys=tuple(config.keys.values()), passed=config.pass_env)
+    return run_at_prompt(command, config.folder, keys=config.secrets, passed=config.pass_env)
 
 
 def redacted(text: str, config: "Config") -> str:
     """Without the values of known keys."""
     from scratchy.tools.secrets import key_values, redact
 
-    return redact(text, key_values(config.keys.values()))
+    return redact(text, key_values(config.secrets))

@@ -1,6 +1,6 @@
 """What a line may mention: files as they lie on the disk, and the names of all there are."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from scratchy.tools.mentioned import Seen as Seen
 
 
-def open_mentioned(folder: Path, add_dirs: Iterable[Path]) -> "Mentioned":
+def open_mentioned(folder: Path, add_dirs: Iterable[Path], keys: Sequence[str] = ()) -> "Mentioned":
     from scratchy.tools.mentioned import Mentioned
 
-    return Mentioned(folder, add_dirs)
+    return Mentioned(folder, add_dirs, keys)
 
 
 def path_names(folder: Path) -> AsyncGenerator[list[str], None]:

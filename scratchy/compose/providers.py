@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from scratchy.core.errors import ConfigError, ProviderUnavailableError
+from scratchy.core.text import reveal_line
 
 if TYPE_CHECKING:
     from scratchy.config import Config
@@ -146,8 +147,9 @@ def _named(config: "Config", by_flag: bool) -> _Named:
             name = "local"
     if name is None and base_url is not None:
         name = "openai"
-    if base_url is not None and not base_url.lower().startswith(("http://", "https://")):
-        raise ConfigError(f"The base URL '{base_url}' must begin with http:// or https://.")
+    if base_url is not None and not _is_address(base_url):
+        shown = reveal_line(_without_password(base_url))
+        raise ConfigError(f"The base URL '{shown}' is none; it must be a URL such as http://host:8080/v1.")
     if name is not None and name.lower() not in PROVIDERS:
         where = "" if by_flag else f" (in {source})"
         raise ConfigError(f"Unknown provider '{name}'{where}. The providers are: {', '.join(PROVIDERS)}.")
@@ -159,20 +161,22 @@ def check_providers(config: "Config", environ: Mapping[str, str] = os.environ) -
     _named(config, True)
     _named(config, False)
     url = environ.get("OPENAI_BASE_URL", "")
-    if url and not _is_address(url, ("http", "https")):
+    if url and not _is_address(url):
         raise ConfigError(
             f"OPENAI_BASE_URL is '{_without_password(url)}'; it must be a URL such as http://host:8080/v1."
         )
     host = environ.get("OLLAMA_HOST", "").strip("\"' ")
-    if host and not _is_address(host if "://" in host else f"http://{host}", ("http", "https")):
+    if host and not _is_address(host if "://" in host else f"http://{host}"):
         raise ConfigError(f"OLLAMA_HOST is '{_without_password(host)}'; it must be an address such as 127.0.0.1:11434.")
 
 
-def _is_address(url: str, schemes: tuple[str, ...]) -> bool:
+def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in schemes and (bool(parts.hostname) or url.startswith("http://:")) and parts.port != 0
-    except ValueError:  # a port that is none
+        named = bool(parts.hostname) or url.startswith("http://:")
+        whole = url.isprintable() and " " not in url
+        return parts.scheme in ("http", "https") and named and whole and parts.port != 0
+    except ValueError:  # a port that is none, a bracket that stays open
         return False
 
 
@@ -262,4 +266,6 @@ def _refuse_other_server(session: Mapping[str, Any], name: str, url: str, by_pro
 
 
 def _without_password(url: str) -> str:
-    return urlsplit(url)._replace(netloc=urlsplit(url).netloc.rpartition("@")[2]).geturl()
+    from scratchy.core.addresses import without_password
+
+    return without_password(url)

@@ -24,7 +24,7 @@ def open_tools(
     from scratchy.tools.builtin import default_tools
     from scratchy.tools.toolset import Tools
 
-    keys, passed = (config.keys.values(), config.pass_env) if config is not None else ((), ())
+    keys, passed = (config.secrets, config.pass_env) if config is not None else ((), ())
     permissions = Permissions(folder, config.add_dirs if config is not None else (), mode)
     tools = default_tools(permissions, scratchpad, mentioned, recall, editor, passed) if with_defaults else []
     return Tools(tools, permissions=permissions, scratchpad=scratchpad, keys=keys)

@@ -50,6 +50,11 @@ def reveal(text: str) -> str:
     return "".join(_revealed(char) for char in text)
 
 
+def reveal_line(text: str) -> str:
+    r"""`reveal`, and a newline as `\n`, a tab as `\t`: for a name or a value in a row, which must not begin another."""
+    return reveal(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def _revealed(char: str) -> str:
     if char in "\n\t" or not (unicodedata.category(char) in _HIDING or re.match(_INVISIBLE, char)):
         return char

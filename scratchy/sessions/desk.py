@@ -324,7 +324,7 @@ class Desk:
             context=lambda: compose.message_context(folder, self.mode),
             title_of=None if self.config.titles == "off" else words_title,
             answered=self._entitle,
-            attach=Mentions(folder, self.config.add_dirs, self.scratchpad, quotes.quote).attach,
+            attach=Mentions(folder, self.config.add_dirs, self.scratchpad, quotes.quote, self.config.secrets).attach,
             affordable=self.spending.affordable,
             spent=self.spending.count,
             blob=self.scratchpad.content,

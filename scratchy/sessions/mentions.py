@@ -36,10 +36,12 @@ Quote = Callable[[str, bool], Quoted]
 
 class Mentions:
     """What lines may mention in one conversation: files from `folder` and `add_dirs`, other conversations by `quote`.
-    Images are kept in `pad`."""
+    Images are kept in `pad`; `keys` are never in what is read."""
 
-    def __init__(self, folder: Path, add_dirs: Iterable[Path], pad: Scratchpad, quote: Quote) -> None:
-        self._files = open_mentioned(folder, add_dirs)
+    def __init__(
+        self, folder: Path, add_dirs: Iterable[Path], pad: Scratchpad, quote: Quote, keys: Sequence[str] = ()
+    ) -> None:
+        self._files = open_mentioned(folder, add_dirs, keys)
         self._pad = pad
         self._quote = quote
 

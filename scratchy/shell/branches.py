@@ -3,18 +3,17 @@
 Not here: what a fork is (sessions/branches.py), the flags (session_cli.py).
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from scratchy import compose
 from scratchy.commands.branches import drawn
 from scratchy.core.errors import SessionNotFoundError
-from scratchy.core.text import clean, escaped_json, reveal
+from scratchy.core.text import clean, reveal
 from scratchy.sessions.branches import fork_session
 from scratchy.sessions.family import Node, tree_of, trees
 from scratchy.sessions.manager import SessionManager
-from scratchy.shell.printing import say, tell
+from scratchy.shell.printing import say, say_json, tell
 
 
 def fork(folder: Path, session_id: str, new_id: str | None, at: int | None, as_json: bool) -> int:
@@ -36,7 +35,7 @@ def tree(folder: Path, session_id: str | None, as_json: bool) -> int:
         families = [found]
     if as_json:
         rows = [_row(node) for family in families for node in family]
-        say(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
+        say_json(rows, indent=2)
         return 0
     for family in families:
         say(clean("\n".join(drawn(family, session_id or "", "scratchy session trash restore"))))

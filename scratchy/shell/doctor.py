@@ -3,7 +3,6 @@
 Not here: the checks (store/doctor.py), the flags (cli.py, session_cli.py).
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 from scratchy import compose
 from scratchy.compose import health
 from scratchy.core.findings import Finding, Report, report_text, summary
-from scratchy.core.text import escaped_json, reveal
-from scratchy.shell.printing import Progress, agreed, asking, say
+from scratchy.core.text import reveal
+from scratchy.shell.printing import Progress, agreed, asking, say, say_json
 
 
 def doctor(folder: Path | None, config_error: str, *, fix: bool, yes: bool, as_json: bool) -> int:
@@ -41,9 +40,10 @@ def verify(folder: Path, ids: Sequence[str], as_json: bool) -> int:
 
 
 def _show(report: Report, as_json: bool) -> int:
-    say(
-        escaped_json(json.dumps(report.row(), indent=2, ensure_ascii=False)) if as_json else reveal(report_text(report))
-    )
+    if as_json:
+        say_json(report.row(), indent=2)
+    else:
+        say(reveal(report_text(report)))
     return 1 if report.problems else 0
 
 

@@ -3,7 +3,6 @@
 Not here: the list on the screen (commands/sessions.py), searching by itself (`session search`).
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,11 +10,11 @@ from typing import Any, NamedTuple
 from scratchy import compose
 from scratchy.commands.rows import named, shown
 from scratchy.core.stored import SessionInfo, tags_in
-from scratchy.core.text import clean, escaped_json
+from scratchy.core.text import clean
 from scratchy.sessions.channels import channel_of
 from scratchy.sessions.family import parent_of
 from scratchy.sessions.finding import HITS, Finder, folder_of, model_of, passages
-from scratchy.shell.printing import say
+from scratchy.shell.printing import say, say_json
 from scratchy.shell.search import SECONDS, everything
 
 _AT_ONCE = 1000
@@ -54,7 +53,7 @@ def list_sessions(folder: Path, here: Path, wanted: Wanted, as_json: bool, secon
     infos = [info for info in infos if wanted.takes(info)][: wanted.limit]
     if as_json:
         rows = [_row(info, inside.get(info.session_id)) for info in infos]
-        say(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
+        say_json(rows, indent=2)
         return 0
     for info in infos:
         said = inside.get(info.session_id)

@@ -3,7 +3,6 @@
 Not here: the choice itself (compose/providers.py), prices (compose/prices.py).
 """
 
-import json
 import sys
 from typing import Any
 
@@ -12,10 +11,11 @@ from scratchy.compose.prices import price_of, window_of
 from scratchy.config import Config, machine_id
 from scratchy.core.errors import ProviderError
 from scratchy.core.prices import money
-from scratchy.core.text import clean, escaped_json, reveal
-from scratchy.shell.printing import say
+from scratchy.core.text import clean, reveal_line
+from scratchy.shell.printing import say, say_json
 
 _NAME = 40  # columns; longer names push the rest
+_LONGEST = 200  # characters
 
 
 async def list_models(config: Config, as_json: bool) -> int:
@@ -34,7 +34,7 @@ async def list_models(config: Config, as_json: bool) -> int:
         await provider.aclose()
     rows = [_row(config, choice, info, answers) for info in infos]
     if as_json:
-        say(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
+        say_json(rows, indent=2)
     elif rows:
         say("\n".join(_line(row) for row in rows))
     there = any(row["chosen"] for row in rows)
@@ -62,8 +62,14 @@ def _line(row: dict[str, Any]) -> str:
     notes += ["no tools"] if row["tools"] is False else []
     if price and (price["input"] or price["output"]):
         notes.append(f"{money(price['input'])} in, {money(price['output'])} out a million")
-    name = f"{row['provider']}/{reveal(row['model'])}"
+    name = f"{row['provider']}/{_shown(row['model'])}"
     return f"{'*' if row['chosen'] else ' '} {name.ljust(_NAME) if notes else name}  {', '.join(notes)}".rstrip()
+
+
+def _shown(model: str) -> str:
+    """A server's word for a model: in one row, and no longer than somebody reads."""
+    name = reveal_line(model[: _LONGEST + 1])
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"
 
 
 def _explain(
@@ -78,6 +84,6 @@ def _explain(
     elif there:
         words = "" if as_json else f"* answers: {choice.why}"
     else:
-        words = f"{provider}/{answers} would answer ({choice.why}); it is not in the list."
+        words = f"{provider}/{_shown(answers)} would answer ({choice.why}); it is not in the list."
     if words:
         print(clean(words), file=sys.stderr)

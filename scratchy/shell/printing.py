@@ -1,5 +1,6 @@
 """How a subcommand prints and asks: a sentence or one JSON document, in what stdout can encode; how far it is."""
 
+import codecs
 import json
 import os
 import sys
@@ -11,7 +12,21 @@ from scratchy.core.text import escaped_json
 
 
 def tell(as_json: bool, row: Any, sentence: str) -> None:
-    say(escaped_json(json.dumps(row, ensure_ascii=False)) if as_json else sentence)
+    if as_json:
+        say_json(row)
+    else:
+        say(sentence)
+
+
+def say_json(value: Any, indent: int | None = None) -> None:
+    """Valid JSON, whatever stdout can encode and whatever is in a file: NaN and the infinities become texts."""
+    in_ascii = codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=in_ascii, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value), parse_constant=str)
+        text = json.dumps(finite, indent=indent, ensure_ascii=in_ascii)
+    say(escaped_json(text))
 
 
 def say(text: str) -> None:

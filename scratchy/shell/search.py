@@ -1,6 +1,5 @@
 """`scratchy session search`: what was said, in which session, at which message. Takes no lock and asks nothing."""
 
-import json
 import sys
 import time
 from contextlib import suppress
@@ -9,8 +8,8 @@ from pathlib import Path
 from scratchy import compose
 from scratchy.core.found import Found, Hit
 from scratchy.core.ports import Store
-from scratchy.core.text import clean, escaped_json, reveal
-from scratchy.shell.printing import Progress, say
+from scratchy.core.text import clean, reveal
+from scratchy.shell.printing import Progress, say, say_json
 
 SECONDS = 30.0
 """Until then everything is looked into, or what was not is said: nobody goes on when this process has ended."""
@@ -41,7 +40,7 @@ def search_sessions(folder: Path, text: str, limit: int, as_json: bool, seconds:
         print(clean(found.note), file=sys.stderr)
     if as_json:
         rows = [_row(hit) | {"pending": found.pending} for hit in found.hits]
-        say(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
+        say_json(rows, indent=2)
         return 0
     for hit in found.hits:
         when = (hit.ts or hit.last_activity)[:16].replace("T", " ")

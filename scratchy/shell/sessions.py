@@ -3,7 +3,6 @@
 Not here: the list (listing.py), the slash commands (commands/), the flags (session_cli.py).
 """
 
-import json
 from pathlib import Path
 
 from scratchy import compose
@@ -11,9 +10,9 @@ from scratchy.commands.telling import call_text, messages_text
 from scratchy.core.errors import SessionNotFoundError
 from scratchy.core.images import shown_of
 from scratchy.core.messages import attached_of, calls_of
-from scratchy.core.text import clean, escaped_json
+from scratchy.core.text import clean
 from scratchy.sessions.manager import SessionManager
-from scratchy.shell.printing import say
+from scratchy.shell.printing import say, say_json
 
 BESIDE = 3  # messages shown before and behind the one that was asked for
 
@@ -26,7 +25,7 @@ def show_session(folder: Path, session_id: str, as_json: bool, around: int | Non
     if messages is None:
         raise SessionNotFoundError(session_id)
     if as_json:
-        say(escaped_json(json.dumps(messages, indent=2, ensure_ascii=False)))
+        say_json(messages, indent=2)
         return 0
     for message in messages:
         calls = "".join(f"\n→ {call_text(call)}" for call in calls_of(message))
@@ -43,7 +42,7 @@ def _show_around(folder: Path, session_id: str, number: int, as_json: bool) -> i
         raise SessionNotFoundError(session_id, f"Session '{session_id}' has no message {number}; it has {count}.")
     if as_json:
         rows = [{"number": at, **message} for at, message in enumerate(messages, first)]
-        say(escaped_json(json.dumps(rows, indent=2, ensure_ascii=False)))
+        say_json(rows, indent=2)
     else:
         say(clean(messages_text(messages, first, marked=number)))
     return 0

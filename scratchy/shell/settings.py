@@ -5,17 +5,19 @@ No key is ever shown: only that there is one, and its last four characters. Not 
 
 import json
 import os
+import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, cast
-from urllib.parse import urlsplit
 
 from scratchy import compose, config
 from scratchy.config import Config
+from scratchy.core.addresses import without_password
 from scratchy.core.errors import ConfigError, SessionNotFoundError
-from scratchy.core.text import escaped_json, reveal
+from scratchy.core.text import escaped_json, reveal, reveal_line
 from scratchy.permissions import Trust
-from scratchy.shell.printing import say
+from scratchy.shell.printing import say, say_json
 
 DONE, NOTHING = 0, 1
 _AFTER = {
@@ -122,8 +124,8 @@ def shown(name: str, value: Any) -> Any:
         return f"set (…{value[-4:]})" if len(value) >= 12 else "set"
     if isinstance(value, Mapping):
         return {key: shown(f"{name}.{key}", one) for key, one in cast("Mapping[str, Any]", value).items()}
-    if name == "base_url" and isinstance(value, str) and "@" in value:
-        return _without_password(value)
+    if name == "base_url" and isinstance(value, str):
+        return without_password(value)
     return (
         list(cast("tuple[Any]", value))
         if isinstance(value, tuple)
@@ -133,15 +135,9 @@ def shown(name: str, value: Any) -> Any:
     )
 
 
-def _without_password(url: str) -> str:
-    try:
-        return urlsplit(url)._replace(netloc="…@" + urlsplit(url).netloc.rpartition("@")[2]).geturl()
-    except ValueError:
-        return "…"
-
-
 def text_of(value: Any) -> str:
-    return reveal(value) if isinstance(value, str) else escaped_json(json.dumps(value, ensure_ascii=False))
+    """In one row, whatever is in it."""
+    return reveal_line(value) if isinstance(value, str) else escaped_json(json.dumps(value, ensure_ascii=False))
 
 
 def get(settings: Settings, name: str, as_json: bool) -> int:
@@ -150,9 +146,9 @@ def get(settings: Settings, name: str, as_json: bool) -> int:
     told = settings.places(name)[0]
     value = shown(name, told.value)
     if as_json:
-        say(escaped_json(json.dumps({"key": name, "value": value, "source": _source(told)}, ensure_ascii=False)))
+        say_json({"key": name, "value": value, "source": _source(told)})
     elif value is not None:
-        say(text_of(value))
+        say(reveal(value) if isinstance(value, str) else text_of(value))
     return NOTHING if value is None else DONE
 
 
@@ -162,7 +158,7 @@ def explain(settings: Settings, name: str | None, as_json: bool) -> int:
         check_name(name, settings)
     names = [name] if name is not None else settings.names()
     if as_json:
-        say(escaped_json(json.dumps({one: _row(settings, one) for one in names}, indent=2, ensure_ascii=False)))
+        say_json({one: _row(settings, one) for one in names}, indent=2)
     elif name is not None:
         say("\n".join(_lines(settings, name)))
     else:
@@ -171,15 +167,33 @@ def explain(settings: Settings, name: str | None, as_json: bool) -> int:
     return DONE
 
 
-def paths(settings: Settings, as_json: bool) -> int:
-    """Where the person's own file is, whether it is there or not."""
-    own, project = config.user_file(), config.project_file(settings.effective.folder)
+def paths(flags: Mapping[str, Any], here: Path, as_json: bool) -> int:
+    """Where the person's own file is, whether it is there or not, whatever is wrong with it."""
+    own, sessions = config.user_file(), None
     if as_json:
-        row = {"user": str(own), "project": str(project), "sessions": str(settings.effective.sessions_dir)}
-        say(escaped_json(json.dumps(row | {"state": str(config.user_dir("state"))}, ensure_ascii=False)))
+        with suppress(ConfigError):
+            sessions = str(Settings(flags, here).effective.sessions_dir)
+        row = {"user": str(own), "project": str(config.project_file(here)), "sessions": sessions}
+        say_json(row | {"state": str(config.user_dir("state"))})
     else:
         say(reveal(str(own)))
     return DONE
+
+
+def plain_name(name: str) -> str:
+    """A name as it is written elsewhere here: without the quotes that TOML wants around some parts.
+    Raises: ConfigError that lists the settings, for what TOML does not take as a name."""
+    if not {'"', "'"} & set(name):
+        return name
+    parts: list[str] = []
+    with suppress(tomllib.TOMLDecodeError):
+        value: Any = tomllib.loads(f"{name} = 0")
+        while isinstance(value, dict) and len(table := cast("dict[str, Any]", value)) == 1:
+            [(part, value)] = table.items()
+            parts.append(part)
+        if value == 0:
+            return ".".join(parts)
+    raise _no_setting(name)
 
 
 def check_name(name: str, settings: Settings | None = None) -> None:
@@ -187,9 +201,14 @@ def check_name(name: str, settings: Settings | None = None) -> None:
     head, dot, inner = name.partition(".")
     known = head in config.KEYS and (not dot or (head in ("keys", "prices") and bool(inner)))
     if known and head == "keys" and dot and inner not in config.KEY_NAMES:
-        raise ConfigError(f"'{inner}' is no key that is read here; the keys are {', '.join(config.KEY_NAMES)}.")
+        keys = ", ".join(config.KEY_NAMES)
+        raise ConfigError(f"'{reveal_line(inner)}' is no key that is read here; the keys are {keys}.")
     if not known:
-        raise ConfigError(f"There is no setting '{name}'. The settings are: {', '.join(config.KEYS)}.")
+        raise _no_setting(name)
+
+
+def _no_setting(name: str) -> ConfigError:
+    return ConfigError(f"There is no setting '{reveal_line(name)}'. The settings are: {', '.join(config.KEYS)}.")
 
 
 def _source(told: Told) -> str:
@@ -210,9 +229,9 @@ def _line(settings: Settings, name: str, width: int) -> str:
     told = settings.places(name)[0]
     value = shown(name, told.value)
     if value in (None, "", [], {}):
-        return f"{name.ljust(width)}-  ({_AFTER.get(name, 'nothing set')})"
+        return f"{reveal_line(name).ljust(width)}-  ({_AFTER.get(name, 'nothing set')})"
     text = text_of(value)
-    return f"{name.ljust(width)}{text if len(text) <= 60 else text[:60] + '…'}  ({_named(told)})"
+    return f"{reveal_line(name).ljust(width)}{text if len(text) <= 60 else text[:60] + '…'}  ({_named(told)})"
 
 
 def _lines(settings: Settings, name: str) -> list[str]:
@@ -229,13 +248,13 @@ def _named(told: Told) -> str:
     """The place, as a person knows it."""
     match told.place:
         case "user":
-            return f"your file {reveal(told.source)}"
+            return f"your file {reveal_line(told.source)}"
         case "project":
-            return f"the project's file {reveal(told.source)}"
+            return f"the project's file {reveal_line(told.source)}"
         case "environment":
             return f"the environment, {told.source}"
         case "session":
-            return f"session '{reveal(told.source)}'"
+            return f"session '{reveal_line(told.source)}'"
         case "flag":
             return "a flag"
         case _:
@@ -244,7 +263,7 @@ def _named(told: Told) -> str:
 
 def _words(settings: Settings) -> list[str]:
     """What stands below the list."""
-    lines = [reveal(notice) for notice in settings.notices]
+    lines = [reveal_line(notice) for notice in settings.notices]
     if refused := settings.effective.untrusted:
         lines.append(
             f"Not trusted, so not used: {', '.join(refused)} in {config.project_file(settings.effective.folder)}"

@@ -3,8 +3,10 @@
 A key never comes from the command line: it is typed unseen, or piped in. Not here: showing settings (settings.py).
 """
 
+import errno
 import getpass
 import os
+import re
 import stat
 import sys
 import time
@@ -20,6 +22,7 @@ from tomlkit.items import InlineTable
 
 from scratchy import compose, config
 from scratchy.config import Config
+from scratchy.core.addresses import passwords_in
 from scratchy.core.errors import ConfigError
 from scratchy.shell.printing import tell
 from scratchy.shell.settings import Settings, check_name, shown, text_of
@@ -33,7 +36,8 @@ _LONGEST_KEY = 4096
 def set_(name: str, text: str | None, here: Path, as_json: bool) -> int:
     """Raises: ConfigError for what the setting cannot be; the file is as it was then."""
     check_name(name)
-    value = _key(name, text) if name.startswith("keys.") else _value(name, text)
+    secret = name.startswith("keys.") or (name == "base_url" and (text is None or bool(passwords_in(text))))
+    value = _unseen(name, text) if secret else _value(name, text)
     _change(lambda text: _put(text, name, value))
     _tell(name, value, here, as_json)
     return DONE
@@ -65,10 +69,23 @@ def _value(name: str, text: str | None) -> Any:
             raise ConfigError(f"'{name}' must be true or false, not '{text}'.")
         return text.lower() in config.TRUE
     if config.KINDS[head] is list:
-        return text.replace(",", " ").split()
+        return _names(name, text)
     if problem := config.problem_of(head, text):
         raise ConfigError(problem)
     return text
+
+
+def _names(name: str, text: str) -> list[str]:
+    """Names of variables, between them blanks or commas, or as a list in TOML."""
+    try:
+        table: dict[str, Any] = tomllib.loads(f"names = {text}") if text.lstrip().startswith("[") else {}
+    except tomllib.TOMLDecodeError:
+        table = {}
+    listed: Any = table.get("names", text.replace(",", " ").split())
+    for one in listed:
+        if not (isinstance(one, str) and re.fullmatch(r"[A-Za-z_][\w()]*", one)):
+            raise ConfigError(f"'{name}' is a list of names of variables, such as `FOO BAR`; {one!r} is none.")
+    return listed
 
 
 def _number(name: str, text: str) -> float | int:
@@ -78,11 +95,13 @@ def _number(name: str, text: str) -> float | int:
         raise ConfigError(f"'{name}' must be a number, not '{text}'.") from None
 
 
-def _key(name: str, text: str | None) -> str:
+def _unseen(name: str, text: str | None) -> str:
+    """A key, or an address with its password, as it is typed or piped in."""
+    what = "key" if name.startswith("keys.") else "address"
     if text is not None:
         raise ConfigError(
-            "A key on the command line stays in the shell's history and is seen by others. Say "
-            f"`scratchy config set {name}` and type it, or pipe it in."
+            f"A {'key' if what == 'key' else 'password'} on the command line stays in the shell's history and is seen "
+            f"by others. Say `scratchy config set {name}` and type it, or pipe it in."
         )
     if sys.stdin.isatty():
         key = getpass.getpass(f"{name.removeprefix('keys.')} (is not shown): ")
@@ -90,9 +109,9 @@ def _key(name: str, text: str | None) -> str:
         key = sys.stdin.readline(_LONGEST_KEY + 2)
     key = key.strip()
     if not key:
-        raise ConfigError("No key came in; nothing was changed. Type it at a terminal, or pipe it in.")
+        raise ConfigError(f"No {what} came in; nothing was changed. Type it at a terminal, or pipe it in.")
     if not (key.isascii() and key.isprintable()) or " " in key or len(key) > _LONGEST_KEY:
-        raise ConfigError("That is no key: it has blanks, other signs, or no end. Nothing was changed.")
+        raise ConfigError(f"That is no {what}: it has blanks, other signs, or no end. Nothing was changed.")
     return key
 
 
@@ -114,14 +133,27 @@ def _change(edit: Callable[[str], str]) -> bool:
             _check(after, path)
             if not WINDOWS:
                 path.parent.chmod(0o700)
-            replace_file(path, after.encode(), 0o600)
+            _write(path, after)
     return after != before
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        replace_file(path, text.encode(), 0o600)
+    except OSError as error:
+        error.filename = str(path)  # the neighbour that was to take its place is gone
+        raise
 
 
 @contextmanager
 def _alone(folder: Path) -> Generator[None]:
     """While this lasts no other process of ours changes the file."""
-    handle = os.open(folder / ".config.lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        handle = os.open(folder / ".config.lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            error.filename = str(folder)  # where nothing can be written
+        raise
     try:
         until = time.monotonic() + _PATIENCE
         while not try_lock(handle):
@@ -141,7 +173,7 @@ def _content(path: Path) -> str:
         return ""
     if stat.S_ISLNK(there.st_mode):
         raise ConfigError(f"{path} is a link to {os.readlink(path)}. Change that file yourself.")
-    config.read(path)  # what cannot be read here is no configuration: nothing is guessed
+    config.table_of(path)  # what cannot be read here is no configuration: nothing is guessed
     return path.read_bytes().decode()
 
 

@@ -3,15 +3,14 @@
 Not here: what is new in it (store/watch.py), the flags (session_cli.py).
 """
 
-import json
 import sys
 import time
 from pathlib import Path
 
 from scratchy import compose
 from scratchy.commands.telling import messages_text
-from scratchy.core.text import clean, escaped_json, reveal
-from scratchy.shell.printing import say
+from scratchy.core.text import clean, reveal
+from scratchy.shell.printing import say, say_json
 from scratchy.store.watch import New, Watch
 
 PAUSE = 0.5
@@ -28,8 +27,10 @@ def watch(folder: Path, session_id: str, as_json: bool) -> int:
         while True:
             for news in watching.look():
                 if isinstance(news, New):
-                    text = escaped_json(json.dumps(news.message, ensure_ascii=False)) if as_json else ""
-                    say(text or clean(messages_text([news.message], news.number)) + "\n")
+                    if as_json:
+                        say_json(news.message)
+                    else:
+                        say(clean(messages_text([news.message], news.number)) + "\n")
                 else:
                     _note(news.text)
                     if news.over:

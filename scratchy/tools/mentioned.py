@@ -5,7 +5,7 @@ Not here: how a mention is written (core/mentions.py), what of this a model gets
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
@@ -37,12 +37,14 @@ class Seen(NamedTuple):
 
 
 class Mentioned:
-    """What may be mentioned from `folder`: what lies in it or in `add_dirs`, files that may hold keys excepted."""
+    """What may be mentioned from `folder`: what lies in it or in `add_dirs`, files that may hold keys excepted. `keys`:
+    secrets besides those of the environment."""
 
-    def __init__(self, folder: Path, add_dirs: Iterable[Path] = ()) -> None:
+    def __init__(self, folder: Path, add_dirs: Iterable[Path] = (), keys: Sequence[str] = ()) -> None:
         added = [place.expanduser().resolve() for place in add_dirs]
         self._permissions = Permissions(folder, added)
         self._tops = (self._permissions.folder, *added)
+        self._keys = keys
 
     def look(self, name: str, most: int) -> Seen:
         """Reads at most `most` bytes of a text. Blocks, never raises."""
@@ -61,32 +63,31 @@ class Mentioned:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             return Seen("other", path)
         try:
-            return _folder(top, path) if stat.S_ISDIR(mode) else _file(top, path, most)
+            return _folder(top, path) if stat.S_ISDIR(mode) else self._file(top, path, most)
         except OSError as error:
             return Seen("unreadable", path, why=error.strerror or str(error))
 
+    def _file(self, top: Path, path: Path, most: int) -> Seen:
+        with open(open_beneath(top, path), "rb") as file:
+            known = os.fstat(file.fileno())
+            if not stat.S_ISREG(known.st_mode):  # it was changed in between
+                return Seen("other", path)
+            size = known.st_size
+            head = file.read(min(_HEAD, most))
+            if kind_of(head):
+                return Seen("image", path, size=size, data=head + file.read(_MOST_IMAGE - len(head)))
+            if looks_binary(head):
+                return Seen("binary", path, size=size)
+            return _text(path, head, file, most, size, key_values(self._keys))
 
-def _file(top: Path, path: Path, most: int) -> Seen:
-    with open(open_beneath(top, path), "rb") as file:
-        known = os.fstat(file.fileno())
-        if not stat.S_ISREG(known.st_mode):  # it was changed in between
-            return Seen("other", path)
-        size = known.st_size
-        head = file.read(min(_HEAD, most))
-        if kind_of(head):
-            return Seen("image", path, size=size, data=head + file.read(_MOST_IMAGE - len(head)))
-        if looks_binary(head):
-            return Seen("binary", path, size=size)
-        return _text(path, head, file, most, size)
 
-
-def _text(path: Path, head: bytes, file: IO[bytes], most: int, size: int) -> Seen:
+def _text(path: Path, head: bytes, file: IO[bytes], most: int, size: int, keys: list[str]) -> Seen:
     data = head + file.read(most - len(head) + 1)
     text, read = decode(data)[0], len(data)
     if read > most:
         data = _cut(data[:most])
         text, read = decode(data)[0], len(data)
-    text = redact(text.replace("\0", "\ufffd"), key_values())
+    text = redact(text.replace("\0", "\ufffd"), keys)
     return Seen("text", path, text, read, max(size, read))
 
 

@@ -6,6 +6,8 @@ Not here: reading keys for use (the providers do that).
 import os
 from collections.abc import Iterable
 
+from scratchy.core.addresses import passwords_in
+
 KEY_VARIABLES = (
     "OPENAI_API_KEY",
     "ANTHROPIC_API_KEY",
@@ -14,13 +16,20 @@ KEY_VARIABLES = (
     "SCRATCHY_TOKEN",
 )
 
+ADDRESS_VARIABLES = ("OPENAI_BASE_URL", "OLLAMA_HOST")
+"""Those that we read and that may hold a password, which is a key then."""
+
 # Stand-ins such as "none" or "EMPTY" for local servers are words, not secrets.
 _SHORTEST = 8
 
 
 def child_environment() -> dict[str, str]:
     """The environment for a process that a tool starts: ours without the keys."""
-    return {name: value for name, value in os.environ.items() if name.upper() not in KEY_VARIABLES}
+    return {name: value for name, value in os.environ.items() if not _holds_key(name.upper(), value)}
+
+
+def _holds_key(name: str, value: str) -> bool:
+    return name in KEY_VARIABLES or (name in ADDRESS_VARIABLES and bool(passwords_in(value)))
 
 
 def passed_environment(names: Iterable[str]) -> dict[str, str]:
@@ -30,7 +39,9 @@ def passed_environment(names: Iterable[str]) -> dict[str, str]:
 
 def key_values(more: Iterable[str] = ()) -> list[str]:
     """The known values, longest first; `more` are keys that did not come from the environment."""
-    found = {value.strip() for value in (*(os.environ.get(name, "") for name in KEY_VARIABLES), *more)}
+    named = [os.environ.get(name, "") for name in KEY_VARIABLES]
+    passwords = [word for name in ADDRESS_VARIABLES for word in passwords_in(os.environ.get(name, ""))]
+    found = {value.strip() for value in (*named, *passwords, *more)}
     return sorted((value for value in found if len(value) >= _SHORTEST), key=len, reverse=True)
 
 
