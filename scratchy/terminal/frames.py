@@ -1,16 +1,21 @@
-"""The terminal's output side: frames that are never seen half drawn, and modes that are on exactly while we hold it.
+"""The terminal's two sides: frames that are never seen half drawn, and modes that are on exactly while we hold it; what
+is typed, as text in any locale.
 
 Not here: what is drawn (screen), what the terminal answers (reports).
 """
 
+import codecs
 import os
 import sys
 from typing import Any
 
+from prompt_toolkit.input import Input, create_input
+from prompt_toolkit.input.posix_utils import PosixStdinReader
 from prompt_toolkit.output import ColorDepth, Output
 from prompt_toolkit.output.defaults import create_output
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
+from prompt_toolkit.utils import get_cwidth
 
 from scratchy.terminal.theme import toolkit_style, used
 
@@ -38,11 +43,14 @@ class Frames(Vt100_Output):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.held = self.watches_focus = False
+        self._lacks = not _holds_all(self.encoding())
         self._ours = self._paste = self._focus = False  # who has the terminal; which modes it is in
 
     def flush(self) -> None:
         if not self.held:
             self._set_modes()
+            if self._lacks:
+                self._buffer[:] = ["".join(self._buffer).encode(self.encoding(), "cells").decode(self.encoding())]
             super().flush()
 
     def enable_bracketed_paste(self) -> None:
@@ -80,3 +88,28 @@ def open_output() -> Output:
     output = Frames.from_pty(sys.stdout, term=os.environ.get("TERM"), default_color_depth=depth)
     output.enable_cpr = False
     return output
+
+
+def open_input() -> Input:
+    """What is typed. A locale of bare ASCII tells nothing of the terminal: what it sends is read as UTF-8 then."""
+    source: Any = create_input()
+    if isinstance(getattr(source, "stdin_reader", None), PosixStdinReader) and _is_ascii(sys.stdin.encoding):
+        source.stdin_reader = PosixStdinReader(source.fileno(), encoding="utf-8")
+    return source
+
+
+def _is_ascii(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "ascii"
+
+
+def _holds_all(encoding: str) -> bool:
+    return codecs.lookup(encoding).name.startswith("utf")
+
+
+def _cells(error: UnicodeError) -> tuple[str, int]:
+    """A `?` for each cell of what an encoding lacks, so that all else stays in its column."""
+    assert isinstance(error, UnicodeEncodeError)
+    return "?" * get_cwidth(error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("cells", _cells)

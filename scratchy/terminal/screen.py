@@ -45,7 +45,7 @@ from prompt_toolkit.widgets import SearchToolbar
 
 from scratchy import system
 from scratchy.terminal.entry import Entry
-from scratchy.terminal.frames import Frames, open_output, style
+from scratchy.terminal.frames import Frames, open_input, open_output, style
 from scratchy.terminal.layout import Live, Row, rows
 from scratchy.terminal.resizing import Resizable, Sizes
 
@@ -53,6 +53,7 @@ FRAME = 1 / 12  # seconds between two redraws of our own
 _ROWS_FOR_FOOT = 6  # of a window in which the row below the input has a place
 _PIECE = 32 * 1024  # characters that are written at once
 ESCAPE_WAIT = 0.03  # seconds after which a lone Esc is a key; twice this and a frame stay under 100 ms
+
 
 class Screen:
     """`prompt` gives the text before the input, `mode` what runs unasked; `vi`: its keys. `last_key` is when the last
@@ -332,6 +333,7 @@ class Screen:
             layout=Layout(self._parts, entry),
             key_bindings=self.keys,
             style=style(),
+            input=open_input(),
             output=self._output,
             erase_when_done=True,
             terminal_size_polling_interval=0.5 if sys.platform == "win32" else None,

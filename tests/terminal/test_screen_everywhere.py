@@ -152,3 +152,16 @@ def test_bytes_of(tmp_path: Path, kind: str) -> None:
             assert b"\x1b" not in screen.raw
         elif kind == "NO_COLOR":
             assert not re.search(rb"\x1b\[[0-9;]*(3[0-7]|4[0-7]|9[0-7]|38|48)[;0-9]*m", screen.raw)
+
+
+def test_what_is_typed_without_a_utf8_locale_is_not_lost(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with opened(home, "no UTF-8") as screen:
+        assert isinstance(screen, Terminal)
+        screen.wait_for("Model: scripted")
+        screen.send("é漢x")
+        screen.wait_for(lambda: screen.line() == "[x] You: ???x")  # a sign for each cell
+        assert screen.screen.cursor.x == len("[x] You: ???x")
+        screen.send("\x1b[D\x1b[D\r")
+        screen.wait_for(lambda: stored(home)[:1] == ["é漢x"])
+        screen.wait_for("The very end.")
