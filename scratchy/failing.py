@@ -4,6 +4,7 @@ Not here: what an error says (whoever raises it), turns that fail (terminal/answ
 """
 
 import os
+import re
 import sys
 from itertools import pairwise
 from logging import getLogger
@@ -22,6 +23,11 @@ from scratchy.logs import log_to, without_keys
 from scratchy.terminal.streamjson import tell_failed_start
 
 FAILED, USAGE, TRY_AGAIN = 1, 2, 75
+_TYPES = (  # click's own words for a wrong number, which name Python's types
+    (r"is not a valid int(eger)?( range)?\.$", "is no whole number."),
+    (r"is not a valid float( range)?\.$", "is no number."),
+    (r"is not in the range x>=(-?[\d.]+)\.$", r"is too small: \1 is the least."),
+)
 _FORMAT_FLAGS = ("--output-format", "--input-format")
 
 
@@ -50,6 +56,8 @@ def _told(error: Exception) -> tuple[str, int]:
 def _misused(text: str) -> str:
     if text.startswith("Usage:"):  # a command group without its command
         return text
+    for words, plainly in _TYPES:
+        text = re.sub(words, plainly, text)
     hint = "To ask one thing: scratchy -p TEXT. " if text.startswith("No such command") else ""
     return f"{text} {hint}`scratchy --help` lists the flags."
 

@@ -205,8 +205,8 @@ class Telling:
 
 def _notes(event: Event) -> list[Update]:
     match event:
-        case RetryScheduled(reason, delay):
-            text = f"{reason}; trying again in {delay:.0f} s"
+        case RetryScheduled():
+            text = event.told
         case ContextTrimmed(turns):
             text = f"The context is full: the oldest {turns} turns are left out of this request."
         case Notice():

@@ -40,6 +40,11 @@ class RetryScheduled:
     delay: float
     attempt: int
 
+    @property
+    def told(self) -> str:
+        """The sentence, with what follows; begun seconds count."""
+        return f"{self.reason}; trying again {f'in {-int(-self.delay // 1)} s' if self.delay else 'now'}"
+
 
 @dataclass(frozen=True, slots=True)
 class ContextTrimmed:

@@ -43,12 +43,13 @@ Affordable = Callable[[Sequence[Message], Sequence[ToolSpec]], bool]
 CUT_SHORT = "not run: the answer was cut by the token limit before the call was complete; ask again in smaller pieces"
 
 ONLY_THOUGHT = "The model thought and ended without an answer. Ask again, or tell it to answer."
+NO_ANSWER = "The model ended without an answer. Ask again, or tell it to answer."
 
 
 @dataclass(frozen=True, slots=True)
 class TurnSettings:
     """`approve` None runs unasked what would ask. `new_id` makes ids for calls that came without one. `affordable` is
-    asked before each request: False ends the turn (`budget`). `spent` is told each answer, also one that was cut off."""
+    asked before each request: False ends the turn (`budget`). `spent` is told each answer, one cut off too."""
 
     clock: Clock
     new_id: "NewId"
@@ -134,8 +135,8 @@ class _Turn:
                     async for event in events:
                         if isinstance(event, Reply):
                             yield self._finish_answer(event.message, started)
-                            if thought and not (text or calls_of(event.message)):
-                                yield Notice(ONLY_THOUGHT)
+                            if not (text_of(event.message).strip() or calls_of(event.message)):
+                                yield Notice(ONLY_THOUGHT if thought else NO_ANSWER)
                             return
                         if isinstance(event, TextDelta):
                             text.append(event.text)

@@ -4,7 +4,6 @@ Servers share status numbers and little else; the shapes below were seen on Open
 serve, Ollama and OpenRouter. Texts are for people: host, status, the server's own words shortened, never a key.
 """
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from scratchy.core.errors import (
 from scratchy.providers.shapes import items, parse, record, text, whole
 
 LONGEST_TEXT = 300
+_LONGEST_WAIT = 366 * 86400.0  # seconds; who names a longer one means nothing by it
 
 _OVERFLOW_CODES = {"exceed_context_size_error", "context_length_exceeded", "context_window_exceeded"}
 # vLLM, transformers and older servers say it in words alone.
@@ -200,18 +200,19 @@ def _number(pattern: re.Pattern[str], words: str) -> int | None:
 
 
 def seconds_of(retry_after: str | None) -> float | None:
-    """Retry-After as seconds from now: a number or an HTTP date; None for anything else."""
+    """Retry-After as seconds from now: a number or an HTTP date; None for anything else, and for more than a year."""
     if not retry_after:
         return None
     try:
         seconds = float(retry_after)
-        return seconds if math.isfinite(seconds) and seconds >= 0 else None
+        return seconds if 0 <= seconds <= _LONGEST_WAIT else None
     except ValueError:
         pass
     try:
         date = parsedate_to_datetime(retry_after)
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        return max(0.0, (date - datetime.now(UTC)).total_seconds())
+        seconds = max(0.0, (date - datetime.now(UTC)).total_seconds())
+        return seconds if seconds <= _LONGEST_WAIT else None
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
@@ -222,4 +223,4 @@ def span(seconds: float) -> str:
         return f"{seconds:.0f} s"
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 3600:.0f} h" if seconds < 2 * 86400 else f"{seconds / 86400:.0f} days"

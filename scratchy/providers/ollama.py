@@ -238,9 +238,10 @@ class OllamaProvider:
                 raise
 
     def _checked(self, line: str) -> dict[str, Any]:
-        part = record(parse(line))
-        if not part:
-            raise unreadable(self._http.server, f"a line that is not JSON ({line[:80]!r})")
+        part = parse(line)
+        if not isinstance(part, dict):
+            raise unreadable(self._http.server, f"a line that is not a JSON object ({line[:80]!r})")
+        part = record(part)
         if part.get("error"):
             raise refused_in_stream(self._http.server, part, model=self._model)
         return part

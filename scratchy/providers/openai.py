@@ -29,7 +29,8 @@ from scratchy.providers.wire import ServerSentEvents
 OPENAI_URL = "https://api.openai.com/v1"
 _AFTER_FINISH_SECONDS = 5.0  # what may still come is usage and [DONE]; some servers send neither and do not close
 _AFTER_DONE_SECONDS = 0.25  # read to the end, so that the connection can be used again
-_STRAY_EVENTS = 3
+_STRAY_EVENTS = 3  # words and values that hold nothing, such as a proxy's `ping`, are borne so often
+_JSON_MARKS = frozenset('{}[]"')  # what is no JSON and has one of these is a broken piece of an answer
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 _PARTS = ("text", "image_url")
 
@@ -186,7 +187,10 @@ class OpenAIProvider:
         server = self._http.server
         strays = 0
         if answer.content_type == "application/json":  # the whole answer at once: this server does not stream
-            yield self._checked(record(parse(await answer.body())))
+            event = parse(await answer.body())
+            if not isinstance(event, dict):
+                raise unreadable(server, "something that is not a JSON object")
+            yield self._checked(record(event))
             return
         async with aclosing(answer.decoded(ServerSentEvents())) as decoded:
             async for data in decoded:
@@ -194,13 +198,13 @@ class OpenAIProvider:
                     answer.idle = min(answer.idle, _AFTER_DONE_SECONDS)
                     yield {"choices": [{"finish_reason": "[DONE]"}]}
                     continue
-                event = record(parse(data))
-                if event:
-                    yield self._checked(event)
+                event = parse(data)
+                if isinstance(event, dict):
+                    yield self._checked(record(event))
                     continue
                 strays += 1
-                if (data.lstrip().startswith("{") and data.strip() != "{}") or strays > _STRAY_EVENTS:
-                    raise unreadable(server, f"an event that is not JSON ({data[:80]!r})")
+                if strays > _STRAY_EVENTS or (event is None and _JSON_MARKS & set(data)):
+                    raise unreadable(server, f"an event that is not a JSON object ({data[:80]!r})")
 
     def _checked(self, event: dict[str, Any]) -> dict[str, Any]:
         if event.get("error") or event.get("object") == "error":

@@ -7,10 +7,12 @@ means (failures), what is asked (the adapters).
 import asyncio
 import os
 import random
+import re
 import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httpx
 
@@ -34,8 +36,10 @@ FIRST_DELAY = 0.5
 PACE = 0.05  # seconds between two reads of a long stream that comes in drops: waking for each costs more than the text
 _PACE_AFTER = 0.5  # seconds after which an answer is a long one
 _DROP = 0.001  # a read that waited so long found nothing ready
+_LONGEST_REASON = 120  # characters that are told at each try; the error at the end tells more
 _ERROR_BODY_LIMIT = 64 * 2**10
 _ERROR_BODY_SECONDS = 10.0
+_HOST = re.compile(rb"[A-Za-z0-9._~-]+")  # as it goes to the resolver: what else stands there was escaped by httpx
 
 Attempt = Callable[[], AsyncGenerator[ProviderEvent | Reply, None]]
 
@@ -248,9 +252,13 @@ async def with_retries(attempt: Attempt, *, tries: int = TRIES) -> AsyncGenerato
             delay = _delay(error, count)
             if shown or not error.retryable or count == tries or clock() + delay > last_start:
                 raise
-            reason = str(error).partition(". ")[0].rstrip(".")  # what to do is for when no try is left
+            reason = _shortened(str(error).partition(". ")[0].rstrip("."))  # what to do is for when no try is left
         yield RetryScheduled(reason, delay, count)
         await asyncio.sleep(delay)
+
+
+def _shortened(reason: str) -> str:
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
 
 
 def _delay(error: ProviderError, count: int) -> float:
@@ -270,17 +278,21 @@ def _checked_host(base_url: str) -> str:
     """host[:port] of an http(s) URL. Raises: ConfigError."""
     try:
         url = httpx.URL(base_url)
-    except httpx.InvalidURL as error:
+        host = url.host
+    except (httpx.InvalidURL, ValueError) as error:  # ValueError: a name that IDNA does not know
         raise ConfigError(f"The base URL cannot be read ({error}).") from None
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         raise ConfigError("The base URL must begin with http:// or https:// and name a host.")
+    port = 80 if url.port is None else url.port
+    if not (":" in host or _HOST.fullmatch(url.raw_host)) or not 0 < port < 2**16:
+        raise ConfigError(f"The base URL cannot be read ('{unquote(host)}', port {port}, is no server's address).")
     return _with_port(url)
 
 
 def _host_of(location: str) -> str:
     try:
         return _with_port(httpx.URL(location))
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, ValueError):
         return ""
 
 

@@ -23,6 +23,7 @@ from scratchy.core.events import (
     ToolStarted,
     TurnFinished,
 )
+from scratchy.core.loop import NO_ANSWER
 from scratchy.core.text import clean
 from scratchy.sessions.conversation import Attached
 from scratchy.sessions.desk import Desk
@@ -36,10 +37,11 @@ log = logging.getLogger("scratchy.oneshot")
 
 
 class Ended(NamedTuple):
-    """How a turn ended: its exit code, and what went wrong as a sentence."""
+    """How a turn ended: its exit code, and what went wrong as a sentence. `told`: a Notice said that already."""
 
     code: int
     error: str | None = None
+    told: bool = False
 
 
 async def run_turn(desk: Desk, line: str, report: Report, show: Callable[[Event], Awaitable[None]]) -> Ended:
@@ -68,6 +70,8 @@ async def run_turn(desk: Desk, line: str, report: Report, show: Callable[[Event]
         return Ended(FAILED, f"The turn failed: {type(error).__name__}: {error}")
     if conversation.unsaved:
         return Ended(FAILED, f"not saved: {conversation.unsaved}")
+    if report.reason in ("stop", "length") and not report.answered:
+        return Ended(FAILED, NO_ANSWER, told=True)
     return Ended(FAILED if report.reason in ("steps", "budget", "error") else DONE)
 
 
@@ -88,8 +92,8 @@ def note_event(event: Event) -> None:
             note(f"→ {name}: {summary}")
         case ToolFinished(name=name, summary=summary, ran=False, output=output):
             note(f"✗ {name}: {summary} · {first_line(output)}")
-        case RetryScheduled(reason, delay):
-            note(f"{reason}; trying again in {delay:.0f} s")
+        case RetryScheduled():
+            note(event.told)
         case ContextTrimmed(turns):
             note(f"The context is full: the oldest {turns} turns are left out of this request.")
         case Notice(text):

@@ -87,8 +87,8 @@ class TurnText:
 
     def _notice(self, event: Event) -> None:
         match event:
-            case RetryScheduled(reason, delay):
-                self._line(f"{reason}; trying again in {delay:.0f} s")
+            case RetryScheduled():
+                self._line(event.told)
             case ContextTrimmed(turns):
                 self._line(f"The context is full: the oldest {turns} turns are left out of this request.")
             case Notice(text):

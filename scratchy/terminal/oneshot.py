@@ -88,7 +88,7 @@ class _OneShot:
 
     async def _end(self, desk: Desk | None, ended: Ended) -> Ended:
         """Say how it ended, as the format has it. Whoever was interrupted does not wait for a reader that sleeps."""
-        if ended.error:
+        if ended.error and not (ended.told and self._format != "stream-json"):
             note(ended.error)
         try:
             async with asyncio.timeout(SLEEPERS if self._stopped_by else None):

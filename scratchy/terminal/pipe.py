@@ -27,7 +27,7 @@ AHEAD = 16_000_000  # characters of messages that wait, past which nothing more 
 
 
 def run(boot: Boot) -> int:
-    """Returns the exit code: that of the last turn; 2 when nothing but nonsense came."""
+    """Returns the exit code: that of the last turn; without one 0, or 2 when nothing but nonsense came."""
     return asyncio.run(_Pipe(boot).run())
 
 
@@ -43,7 +43,7 @@ class _Pipe:
         self._size = 0  # characters in it
         self._changed = asyncio.Event()  # something came in, or was taken out
         self._ended = False
-        self._heard = False  # an object was understood
+        self._heard = self._misheard = False  # an object was understood; a line was not
         self._answers = False  # the caller said that it answers approvals
         self._asked: tuple[str, bool, asyncio.Future[Approval]] | None = None  # call id, whether "always" is on offer
         self._turn: asyncio.Task[Ended] | None = None
@@ -72,7 +72,9 @@ class _Pipe:
             if reading is not None:
                 reading.cancel()
             await desk.close()
-        return 128 + self._stopped_by if self._stopped_by else self._code
+        if self._stopped_by:
+            return 128 + self._stopped_by
+        return WRONG_USAGE if self._misheard and not self._heard and not self._code else self._code
 
     # -- turns
 
@@ -141,7 +143,7 @@ class _Pipe:
                         self._heard = True
                 except (_Misunderstood, LineTooLong) as error:
                     why = str(error) or f"it is longer than {LONGEST:,} bytes"
-                    self._code = self._code if self._heard else WRONG_USAGE
+                    self._misheard = True
                     await tell(
                         self._out,
                         error_row(session_id, f"Line {number} of the input was left out: {why}.", WRONG_USAGE),
@@ -216,12 +218,19 @@ class _Pipe:
 
 def _parsed(line: bytes) -> Mapping[str, Any]:
     try:
-        said = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        said = json.loads(line.decode("utf-8-sig"), parse_int=_number)
+    except RecursionError:
+        raise _Misunderstood("it is nested too deeply") from None
+    except ValueError:
         raise _Misunderstood("it is no JSON in UTF-8") from None
     if not isinstance(said, dict):
         raise _Misunderstood("it is no JSON object")
     return cast("dict[str, Any]", said)
+
+
+def _number(digits: str) -> int | float:
+    """JSON sets numbers no bound, and Python's `int` does."""
+    return int(digits) if len(digits) < 1000 else float(digits)
 
 
 def _flag(said: Mapping[str, Any], name: str, *, needed: bool = False) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from scratchy.core.errors import ScratchyError
 from scratchy.core.events import Event, MessageAdded, StepStarted, TextDelta, TurnFinished
-from scratchy.core.messages import text_of
+from scratchy.core.messages import calls_of, text_of
 from scratchy.core.text import escaped_json
 from scratchy.sessions.desk import Desk
 from scratchy.terminal.stdout import Stdout, encoding
@@ -22,12 +22,13 @@ VERSION = 1
 
 class Report:
     """One turn, counted from its events: what its Result tells. `reason` is that of TurnFinished; "error" until one
-    came (`finished`)."""
+    came (`finished`). `answered`: the model said or did something."""
 
     def __init__(self) -> None:
         self.answer = ""
         self.reason = "error"
         self.finished = False
+        self.answered = False
         self.cost: Callable[[], float | None] = lambda: None
         self._steps = 0
         self._usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
@@ -42,6 +43,7 @@ class Report:
                 self.answer += text
             case MessageAdded(message) if message.get("role") == "assistant":
                 self.answer = text_of(message)
+                self.answered = self.answered or bool(self.answer.strip() or calls_of(message))
                 self._count(message.get("usage"))
             case TurnFinished(reason):
                 self.reason, self.finished = reason, True

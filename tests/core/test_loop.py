@@ -15,12 +15,13 @@ from scratchy.core.events import (
     ContextTrimmed,
     Event,
     MessageAdded,
+    Notice,
     TextDelta,
     ToolFinished,
     ToolOutput,
     TurnFinished,
 )
-from scratchy.core.loop import NewId, TurnSettings, run_turn
+from scratchy.core.loop import NO_ANSWER, NewId, TurnSettings, run_turn
 from scratchy.core.messages import FileChange, Message, ToolCall, ToolSpec, files_of
 from scratchy.core.ports import Approval, Ask, Refuse, Reply, Run, ToolResult, Verdict
 from scratchy.core.session import AgentSession
@@ -89,6 +90,14 @@ def turn(
     session = AgentSession("s", [{"role": "user", "content": "hi"}])
     provider, tools = ScriptedProvider(list(replies)), Echo()
     return session, asyncio.run(collect(session, provider, tools, settings(approve, max_steps))), provider, tools
+
+
+@pytest.mark.parametrize("nothing", ["", " \n"])
+def test_an_answer_without_a_word_is_said(nothing: str) -> None:
+    session, events, _, _ = turn([nothing])
+    assert events[-2:] == [Notice(NO_ANSWER), TurnFinished("stop")] and len(session.messages) == 2
+    _, events, _, _ = turn([calling(("1", "echo")), nothing])
+    assert events[-2:] == [Notice(NO_ANSWER), TurnFinished("stop")]
 
 
 def test_a_plain_answer() -> None:

@@ -83,6 +83,7 @@ def test_length_and_missing_counts() -> None:
         ([chat(said("x"))], ProviderUnavailableError),
         ([chat(said("x"), end="cut")], ProviderUnavailableError),
         ([stream(b"not json\n")], ProviderUnavailableError),
+        ([chat([], said("x"), {"done": True})], ProviderUnavailableError),
         ([whole(404, {"error": "model 'm' not found"})], ModelNotFoundError),
         ([whole(404, "404 page not found")], ModelNotFoundError),
         (

@@ -169,16 +169,25 @@ def test_odd_events_do_no_harm(odd: Any) -> None:
 
 
 def test_events_that_are_no_json_are_borne_within_bounds() -> None:
-    with pytest.raises(ProviderUnavailableError, match="not JSON"):
+    with pytest.raises(ProviderUnavailableError, match="not a JSON object"):
         message_of(*sse(*["noise"] * 5, delta(finish="stop")))
-    with pytest.raises(ProviderUnavailableError, match=r"not JSON.*choices"):
-        message_of(*sse('{"choices": [{"delta"', delta(finish="stop")))
+    assert message_of(*sse(*[{}] * 5, delta("x", finish="stop")))["content"] == "x"
+
+
+@pytest.mark.parametrize("torn", ['{"choices": [{"delta"', "[" * 200_000, '"content": "lo"}}]}', '"lo', "]"])
+def test_a_broken_piece_of_an_answer_is_never_passed_over(torn: str) -> None:
+    with pytest.raises(ProviderUnavailableError, match="not a JSON object") as raised:
+        message_of(*sse(delta("Hel"), torn, delta("p", finish="stop")))
+    assert torn[:5] in str(raised.value) and not raised.value.retryable
 
 
 def test_a_server_that_does_not_stream() -> None:
     body = {"choices": [{"message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}]}
     events, _, _ = ask(whole(200, body))
     assert [type(event) for event in events] == [TextDelta, Reply]
+    with pytest.raises(ProviderUnavailableError, match="sent something that is not a JSON object") as raised:
+        ask(whole(200, '{"choices": [', content_type="application/json"))
+    assert not raised.value.retryable
 
 
 @pytest.mark.parametrize(

@@ -107,9 +107,20 @@ def test_a_wait_of_hours_is_told_and_not_slept(wait: str) -> None:
     assert error.retry_after > 80_000
     assert "try again in 24 h" in str(error)
     assert error.retryable
+    assert "try again in 30 days" in str(failed(RateLimitedError, whole(429, "", retry_after=str(30 * 86400))))
 
 
-@pytest.mark.parametrize("header", ["soon", "-1", "nan", "inf", "1e999", "Mon, 99 Foo", "", "٣"])
+def test_what_is_told_at_each_try_is_short_and_never_no_time_at_all() -> None:
+    events, _ = answered(whole(500, "x" * 5000), whole(500, "y", **NOW), stream(*hello()))
+    long, short = events[:2]
+    assert len(long.reason) < 150 and long.reason.endswith("xxx…") and long.told.endswith("xxx…; trying again in 1 s")
+    assert short.told.endswith("500: y; trying again now")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["soon", "-1", "nan", "inf", "1e999", "Mon, 99 Foo", "", "٣", "9" * 20, "Fri, 01 Jan 9999 00:00:00 GMT"],
+)
 def test_a_retry_after_that_means_nothing_is_none(header: str) -> None:
     assert seconds_of(header) in (None, 3.0)
 
@@ -303,10 +314,21 @@ def test_a_redirect_gets_neither_key_nor_conversation(status: int) -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("url", ["", "ftp://x", "localhost:1", "http://", "http://x:port"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "ftp://x", "localhost:1", "http://", "http://x:port", "http://[bad/v1", "http://bad]/v1", "http://a b/v1",
+     "http://<host>/v1", "http://x\\y/v1", "http://x:99999/v1", "http://x:0/v1", "http://[::1/v1", "http://xn--a.de/v1"],
+)  # fmt: skip
 def test_a_base_url_that_means_nothing_is_a_config_error(url: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="base URL"):
         OpenAIProvider(url)
+
+
+@pytest.mark.parametrize(
+    "host", ["a_b:80", "bücher.example", "[::1]:8080", "[fe80::1%25eth0]", "10.0.0.1", "xn--bcher-kva.example."]
+)
+def test_names_and_addresses_of_every_kind_are_hosts(host: str) -> None:
+    assert OpenAIProvider(f"http://{host}/v1").base_url == f"http://{host}/v1"
 
 
 def test_a_key_that_cannot_be_sent_is_a_config_error_without_the_key() -> None:
@@ -355,7 +377,7 @@ def test_an_encoding_that_cannot_be_undone_is_said(encoding: str) -> None:
 
 def test_json_that_is_too_deep_is_no_traceback() -> None:
     deep = '{"choices":' + "[" * 200_000
-    assert "not JSON" in str(failed(ProviderUnavailableError, stream(*sse(deep))))
+    assert "not a JSON object" in str(failed(ProviderUnavailableError, stream(*sse(deep))))
 
 
 def test_failures_leave_no_descriptor_open() -> None:

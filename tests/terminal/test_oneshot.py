@@ -17,6 +17,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 from model_server import hang, hello, stream
 from programs import Home, posts, serving
 
+from scratchy.core.loop import NO_ANSWER
+
 NOTHING: dict = {"stdin": subprocess.DEVNULL}
 
 
@@ -156,6 +158,19 @@ def test_the_limit_of_steps_is_1_and_told(home):
     assert (done.returncode, done.stdout) == (0, "Hi\n")
 
 
+def test_an_answer_without_a_word_is_1_and_told_once(home):
+    done = home.run(*home.script(""), "-s", "x", "-p", "Hello")
+    assert (done.returncode, done.stdout) == (1, "") and done.stderr.count(NO_ANSWER) == 1
+    assert home.load("x")[1]["content"] == "Hello"
+    for how in ("json", "stream-json"):
+        done = home.run(*home.script(" "), "-p", "Hello", "--output-format", how)
+        told = json.loads(done.stdout.splitlines()[-1])
+        assert done.returncode == told["exit_code"] == 1 and told["error"] == NO_ANSWER and told["is_error"]
+        assert done.stderr.count(NO_ANSWER) == 1
+    done = home.run(*home.script(calling("list_files"), ""), "-p", "Hello")  # it did something
+    assert (done.returncode, done.stdout) == (0, "") and done.stderr.count(NO_ANSWER) == 1
+
+
 def test_what_it_cost_is_told_and_bounded(home):
     with serving(stream(*hello("Hi"))) as server:
         asking = ["--base-url", f"{server.url}/v1", "-m", "tiny", "-p", "x", "--output-format", "json"]
@@ -178,6 +193,8 @@ def test_what_it_cost_is_told_and_bounded(home):
 def test_a_limit_that_means_nothing_is_wrong_usage(home, value):
     done = home.run(*home.script("Hi"), "-p", "x", f"--max-turns={value}")
     assert done.returncode == 2 and "--max-turns" in done.stderr and home.ids() == []
+    plain = "is too small: 1 is the least." if value in ("0", "-1") else f"'{value}' is no whole number."
+    assert plain in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,13 @@ def test_the_exit_code_is_that_of_the_last_turn(home):
         assert pipe.end()[0] == 1
 
 
-@pytest.mark.parametrize(("lines", "code"), [("", 0), ("\n\n", 0), ('{"type": "hello"}\n', 0), ("nonsense\n", 2)])
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ("", 0), ("\n\n", 0), ('{"type": "hello"}\n', 0), ("nonsense\n", 2),
+        ('nonsense\n{"type": "hello"}\n', 0), ('{"type": "hello"}\nnonsense\n', 0),
+    ],
+)  # fmt: skip
 def test_a_conversation_without_a_turn(home, lines, code):
     done = home.run("--input-format", "stream-json", *home.script("Hi"), "-s", "x", stdin=lines)
     assert done.returncode == code and home.ids() == []
@@ -181,6 +187,16 @@ def test_what_is_not_understood_is_an_error_and_the_conversation_goes_on(home):
         assert pipe.until("Result")["answer"] == "Hi"
         assert pipe.end() == (0, [])
     assert said(home) == [("user", "Hello"), ("assistant", "Hi")]
+
+
+def test_json_that_python_cannot_hold_is_no_reason_or_a_true_one(home):
+    with Pipe(home, *home.script("Hi"), "-s", "x") as pipe:
+        pipe.send(b'{"type": "user", "content": "Deep", "y": %s}\n' % (b"[" * 5000 + b"]" * 5000))
+        assert pipe.next()["error"] == "Line 1 of the input was left out: it is nested too deeply."
+        pipe.send(b'{"type": "user", "content": "Long", "y": %s}\n' % (b"9" * 10_000))
+        assert pipe.until("Result")["answer"] == "Hi"
+        assert pipe.end() == (0, [])
+    assert said(home) == [("user", "Long"), ("assistant", "Hi")]
 
 
 def test_half_a_surrogate_pair_is_replaced(home):
