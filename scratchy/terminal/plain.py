@@ -129,7 +129,17 @@ class _Plain:
                 watching.cancel()
 
     async def _command(self, desk: Desk, line: str) -> None:
-        outcome = await dispatch(desk, line)
+        """A bug in a command ends that command: the lines behind it are still to be said."""
+        try:
+            await self._run(desk, line)
+        except OSError:  # stdout takes nothing more; what commands meet, `dispatch` tells
+            raise
+        except Exception as error:
+            log.exception("command failed")
+            say(f"The command failed: {type(error).__name__}: {error}")
+
+    async def _run(self, desk: Desk, line: str) -> None:
+        outcome = await (self._boot.commands.dispatch if self._boot.commands else dispatch)(desk, line)
         self._quit = self._quit or outcome.quit
         if outcome.text:
             say(clean(outcome.text))
