@@ -15,7 +15,7 @@ from typing import Any
 from scratchy.core.context import context_of
 from scratchy.core.errors import ProviderError, SessionError
 from scratchy.core.events import Event, MessageAdded, Notice, Saved, SaveFailed, TurnFinished
-from scratchy.core.images import line_of, said, titled
+from scratchy.core.images import images_of, line_of, said, titled
 from scratchy.core.loop import NewId, TurnSettings, run_turn
 from scratchy.core.messages import Attachment, Message, ToolSpec, Usage, calls_of
 from scratchy.core.ports import Approve, Provider, SessionWriter, Store, Toolset
@@ -162,8 +162,10 @@ class Conversation:
         Raises: OSError or ScratchyError before any event when the line could not be stored, or the person must choose a
         model first (it is not kept then); ProviderError later, with the line kept.
         """
-        provider = await self._provider()
+        provider, before = await self._provider(), self.recent(1)
         opening = await self._accept(line)
+        asked = self.recent(1)
+        new_images = asked != before and any(map(images_of, asked))
         try:
             for event in opening:
                 yield event
@@ -177,9 +179,12 @@ class Conversation:
             context = context_of(self.session, self._part.head or self.engine.system_prompt)
             if told := self._sight.untold(provider, context.request()):
                 yield Notice(told)
-            turn = run_turn(self.session, self._sight.through(provider), self.engine.tools, context, settings)
+            seeing = self._sight.through(provider, new=new_images)
+            turn = run_turn(self.session, seeing, self.engine.tools, context, settings)
             async with aclosing(turn) as events:
                 async for event in events:
+                    if isinstance(event, TurnFinished) and (told := self._sight.untold(provider, context.request())):
+                        yield Notice(told)  # it came out in this turn
                     yield event
                     if isinstance(event, MessageAdded):
                         report, must_stop = await self._store_added(event.message)

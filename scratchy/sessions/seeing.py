@@ -31,9 +31,9 @@ class Sight:
         self._encoded: OrderedDict[str, str] = OrderedDict()
         self._told: set[tuple[str, str]] = set()
 
-    def through(self, provider: Provider) -> "Seeing":
-        """The provider as a turn asks it."""
-        return Seeing(provider, self)
+    def through(self, provider: Provider, *, new: bool = False) -> "Seeing":
+        """The provider as a turn asks it. `new`: an image came with the line that is asked for the first time."""
+        return Seeing(provider, self, new=new)
 
     def untold(self, provider: Provider, messages: Sequence[Message]) -> str:
         """A sentence for the person, once a model: that it does not get the images which are there; else empty."""
@@ -86,11 +86,12 @@ class Sight:
 
 class Seeing:
     """A provider that is asked with images as they go out. Where it refuses them it is asked again without, unless
-    they came with the last line: then the person is to know first."""
+    one is `new`: then the person is to know first."""
 
-    def __init__(self, provider: Provider, sight: Sight) -> None:
+    def __init__(self, provider: Provider, sight: Sight, *, new: bool) -> None:
         self._provider = provider
         self._sight = sight
+        self._new = new
 
     @property
     def name(self) -> str:
@@ -132,13 +133,13 @@ class Seeing:
             except ImagesRefusedError as refusal:
                 if not seen or not with_images:
                     raise
-                if _last_has_images(messages):
+                if self._new:
                     raise ImagesRefusedError(_REFUSED.format(model=self.model, why=refusal)) from refusal
 
 
 _REFUSED = (
-    "{model} takes no images ({why}). From now on it is only told that they are there; "
-    "send the line again for that, or choose with /model one that sees"
+    "{model} takes no images ({why}). Send the line again and it is only told that they are there, "
+    "or choose a model that sees (--model, /model)"
 )
 
 
@@ -146,11 +147,6 @@ def sees(provider: Provider) -> bool | None:
     """Whether its model takes images; None where nobody says. A program's own provider may not know the question."""
     told: Any = getattr(provider, "sees", None)
     return told if isinstance(told, bool) else None
-
-
-def _last_has_images(messages: Sequence[Message]) -> bool:
-    users = [message for message in messages if message.get("role") == "user"]
-    return bool(users) and bool(images_of(users[-1]))
 
 
 def _note(text: str) -> dict[str, Any]:

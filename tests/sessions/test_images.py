@@ -217,7 +217,9 @@ def test_a_refusal_is_explained_once_and_the_line_can_be_sent_again(tmp_path, pa
     provider = Refuses()
     conversation = talk(tmp_path, pad, provider)
     line = f"What is {mark(image_part(pad, PNG))}?"
-    with pytest.raises(ProviderError, match=r"m takes no images \(host answered 400: no images here\)\. From now on"):
+    with pytest.raises(
+        ProviderError, match=r"m takes no images \(host answered 400: no images here\)\. Send the line again"
+    ):
         run(take(conversation, line))
     events = run(take(conversation, line))
     assert conversation.session.messages[-1]["content"] == "Fine."
@@ -235,6 +237,29 @@ def test_older_images_are_left_out_at_once_by_a_server_that_refuses_them(tmp_pat
     events = run(take(conversation, "And?"))
     assert [event.text for event in events if isinstance(event, TextDelta)] == ["Fine."]
     assert len(provider.requests) == 2
+    assert [event.text for event in events if isinstance(event, Notice)] == [
+        "m does not see images; it is told that they are there, and their names."
+    ]
+    run(conversation.close())
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_another_run_gets_past_an_image_that_was_refused(tmp_path, pad, same):
+    line = f"What is {mark(image_part(pad, PNG))}?"
+    conversation = talk(tmp_path, pad, Refuses())
+    with pytest.raises(ProviderError, match="takes no images"):
+        run(take(conversation, line))
+    run(conversation.close())
+    provider = Refuses()  # which knows nothing of the run before
+    conversation = talk(tmp_path, pad, provider)
+    events = run(take(conversation, line if same else "Only text now"))
+    assert conversation.session.messages[-1]["content"] == "Fine."
+    assert sum(isinstance(event, Notice) for event in events) == 1
+    if not same:  # a new image is a new question
+        run(conversation.close())
+        conversation = talk(tmp_path, pad, Refuses())
+        with pytest.raises(ProviderError, match="takes no images"):
+            run(take(conversation, f"And {mark(image_part(pad, PNG))}?"))
     run(conversation.close())
 
 
