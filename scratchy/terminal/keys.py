@@ -28,17 +28,16 @@ from prompt_toolkit.keys import Keys
 
 from scratchy import system
 from scratchy.terminal.pastes import Pastes
+from scratchy.terminal.pasting import END, more_waits
 from scratchy.terminal.screen import Screen
 from scratchy.terminal.waiting import Waiting
 
 _AHEAD = 0.05
 """Seconds after the first paint in which a line feed is an Enter: it was typed when the terminal was still cooked."""
 _TWICE = 1.0  # seconds within which a second Esc lists the turns
-_PASTING = 0.3  # seconds after a paste in which a `!` may be the rest of one that held the mark of its own end
+_GLUED = 0.05  # seconds within which nobody types something and pastes
 _ENTERS = ("\x1b[13;2u", "\x1b[13;3u", "\x1b[13;5u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[27;5;13~")
 """Enter with Shift, Alt or Ctrl, from terminals that tell them from a bare one: a newline, as Alt-Enter is."""
-
-_END_OF_PASTE = "\x1b[201~"  # a second one: the paste held one itself
 
 
 class Actions(NamedTuple):
@@ -58,7 +57,7 @@ class Actions(NamedTuple):
 def bind_keys(screen: Screen, actions: Actions, pastes: Pastes, waiting: Waiting) -> None:
     """Add our keys to the screen's."""
     ANSI_SEQUENCES.update(dict.fromkeys(_ENTERS, (Keys.Escape, Keys.ControlM)))
-    ANSI_SEQUENCES[_END_OF_PASTE] = Keys.Ignore
+    ANSI_SEQUENCES[END] = Keys.Ignore
     _bind_sending(screen, actions, waiting)
     _bind_queue(screen, waiting)
     _bind_interrupting(screen, actions, waiting)
@@ -102,6 +101,11 @@ def _bind_sending(screen: Screen, actions: Actions, waiting: Waiting) -> None:
 
 
 def _send(screen: Screen, actions: Actions, waiting: Waiting) -> None:
+    app = screen.app
+    if screen.buffer.is_shell and screen.buffer.pasted and (app.key_processor.input_queue or more_waits(app.input)):
+        screen.buffer.distrust()  # a person's Enter is the last key; in a paste more follows
+        screen.buffer.newline(copy_margin=False)
+        return
     line = screen.buffer.line
     if line.strip():
         screen.buffer.reset(append_to_history=False)
@@ -166,11 +170,12 @@ def _bind_interrupting(screen: Screen, actions: Actions, waiting: Waiting) -> No
 
 def _bind_typing(screen: Screen, actions: Actions, pastes: Pastes) -> None:
     typing = has_focus(screen.buffer) & ~is_searching
-    pasted = [-_PASTING]
 
     @screen.keys.add(Keys.BracketedPaste, filter=typing)
     def _(event: KeyPressEvent) -> None:
-        pasted[0] = time.monotonic()
+        if screen.buffer.pasted and screen.pause < _GLUED:
+            screen.buffer.distrust()
+        screen.buffer.pasted = True
         if not actions.image(event.data):
             screen.buffer.insert_text(pastes.shown(event.data))
 
@@ -182,10 +187,12 @@ def _bind_typing(screen: Screen, actions: Actions, pastes: Pastes) -> None:
 
     @screen.keys.add("!", filter=typing & first & (~vi_mode | vi_insert_mode))
     def _(event: KeyPressEvent) -> None:
-        if time.monotonic() - pasted[0] < _PASTING:
-            screen.buffer.insert_text("!")
-        else:
-            screen.buffer.type_mark()
+        screen.buffer.type_mark()
+
+    @screen.keys.add(Keys.Ignore)
+    def _(event: KeyPressEvent) -> None:
+        if event.data == END:  # of a paste that stopped for a while: what came since was no typing
+            screen.buffer.distrust()
 
 
 def _bind_tools(screen: Screen, actions: Actions, pastes: Pastes) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from prompt_toolkit.input import Input
-from prompt_toolkit.input.vt100_parser import Vt100Parser
+
+from scratchy.terminal.pasting import PasteParser
 
 # Patterns stay strings until they are used: compiling them is no part of the way to the first prompt.
 _BODY = r"[\w:/#,.;()+ -]{0,64}"
@@ -51,10 +52,10 @@ class Reports:
         parser: Any = getattr(source, "vt100_parser", None)
         if parser is None or isinstance(parser, _Parser):
             return True
-        if parser._in_bracketed_paste:
+        if parser.busy if isinstance(parser, PasteParser) else parser._in_bracketed_paste:
             return False
         parser.flush()  # an Esc that waits in it for what may follow is a key
-        cast(Any, source).vt100_parser = _Parser(parser.feed_key_callback, self)
+        cast(Any, source).vt100_parser = _Parser(source, self)
         return True
 
     def question(self, *, ground: bool) -> str:
@@ -83,11 +84,11 @@ def is_light(colour: str) -> bool | None:
     return 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
 
 
-class _Parser(Vt100Parser):
+class _Parser(PasteParser):
     """Keeps back what may be the beginning of a report until it is told that nothing follows (`flush`)."""
 
-    def __init__(self, feed_key_callback: Callable[[Any], None], reports: Reports) -> None:
-        super().__init__(feed_key_callback)
+    def __init__(self, source: Input, reports: Reports) -> None:
+        super().__init__(source)
         self._reports = reports
         self._held = ""
         self._held_at = 0.0
@@ -95,7 +96,8 @@ class _Parser(Vt100Parser):
 
     def feed(self, data: str) -> None:
         if self._in_bracketed_paste or not data:
-            super().feed(data)
+            held, self._held = (self._held, "") if data else ("", self._held)
+            super().feed(held + data)  # what was kept back is pasted, too: the paste's own beginning came in pieces
             return
         if self._held and time.monotonic() - self._held_at > _PATIENCE:
             self._held = "" if len(self._held) > 1 else self._held

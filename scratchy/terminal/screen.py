@@ -47,6 +47,7 @@ from scratchy import system
 from scratchy.terminal.entry import Entry
 from scratchy.terminal.frames import Frames, open_input, open_output, style
 from scratchy.terminal.layout import Live, Row, rows
+from scratchy.terminal.pasting import watch_pastes
 from scratchy.terminal.resizing import Resizable, Sizes
 
 FRAME = 1 / 12  # seconds between two redraws of our own
@@ -340,6 +341,7 @@ class Screen:
         )
         app.key_processor.before_key_press += self.note_key
         quick_escape(app)
+        watch_pastes(app)
         return app
 
 

@@ -157,6 +157,7 @@ def test_a_long_paste_is_whole_again(home: Home) -> None:
         terminal.paste(block)
         terminal.wait_for("look: [Pasted #1, 120 lines]")
         terminal.send("\r")
+        terminal.wait_for("queued: look:")
         terminal.paste(block)
         terminal.wait_for("[Pasted #2, 120 lines]")
         soon(lambda: home.draft() == {"draft": block, "queue": [f"look: {block}"]}, terminal)
