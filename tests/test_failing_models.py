@@ -2,12 +2,14 @@
 the start, at a turn, in one shot and in `scratchy models`; the servers answer as the real ones do."""
 
 import json
+import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
 import pytest
-from model_server import Play, Server, hello, stream, whole
+from model_server import Play, Server, hang, hello, stream, whole
 from programs import KEY, Home, serving
 
 OPENAI_401 = whole(401, {"error": {
@@ -121,6 +123,15 @@ def test_files_that_are_no_models(home):
 
 
 # -- models
+
+
+def test_a_server_that_takes_long_to_list_them_is_waited_for_in_words(home):
+    with answering({}, hang) as server:
+        program = home.start("models", "--base-url", f"{server.url}/v1", "--json")
+        assert re.fullmatch(rb"\(still asking for the models, \d+ s so far\)\n", program.stderr.readline())
+        program.send_signal(signal.SIGINT)
+        out, rest = program.communicate(timeout=40)
+    assert program.returncode == 130 and out == b"" and b"Traceback" not in rest, rest
 
 
 def test_models_tells_window_tools_price_and_which_one_answers(home):

@@ -3,6 +3,7 @@
 Not here: the choice itself (compose/providers.py), prices (compose/prices.py).
 """
 
+import asyncio
 import sys
 from typing import Any
 
@@ -13,6 +14,7 @@ from scratchy.core.errors import ProviderError
 from scratchy.core.prices import money
 from scratchy.core.text import clean, reveal_line
 from scratchy.shell.printing import say, say_json
+from scratchy.terminal.alive import Alive
 
 _NAME = 40  # columns; longer names push the rest
 _LONGEST = 200  # characters
@@ -20,6 +22,14 @@ _LONGEST = 200  # characters
 
 async def list_models(config: Config, as_json: bool) -> int:
     """1 when there is none. Raises: ProviderError, ConfigError."""
+    watching = asyncio.ensure_future(Alive(_note, "asking for the models").watch())
+    try:
+        return await _listed(config, as_json)
+    finally:
+        watching.cancel()
+
+
+async def _listed(config: Config, as_json: bool) -> int:
     choice = await compose.choose_provider(config, {}, machine_id())
     provider = choice.provider
     problem, answers = "", provider.model
@@ -86,4 +96,8 @@ def _explain(
     else:
         words = f"{provider}/{_shown(answers)} would answer ({choice.why}); it is not in the list."
     if words:
-        print(clean(words), file=sys.stderr)
+        _note(words)
+
+
+def _note(words: str) -> None:
+    print(clean(words), file=sys.stderr)
