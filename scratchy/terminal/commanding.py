@@ -103,7 +103,8 @@ class Commanding:
         if outcome.choose is not None or outcome.pick:
             return await self._chosen(desk, outcome)
         if outcome.edit is not None:
-            await self._edit(outcome.edit)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._edit(outcome.edit)
         if outcome.quit:
             self._leave()
         return ""

@@ -58,6 +58,9 @@ class Leaving:
 
     async def _leave(self, code: int, gently: bool) -> None:
         await self._stop()
+        if self._screen.visitor is not None:
+            self._screen.visitor.cancel()
+            await asyncio.wait([self._screen.visitor])
         conversation = self._conversation()
         self._lost = await try_to_save(conversation) if conversation else ""
         if conversation and self._lost and gently and not self.warned:

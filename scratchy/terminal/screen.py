@@ -47,7 +47,7 @@ from scratchy import system
 from scratchy.terminal.entry import Entry
 from scratchy.terminal.frames import Frames, open_input, open_output, style
 from scratchy.terminal.layout import Live, Row, rows
-from scratchy.terminal.pasting import watch_pastes
+from scratchy.terminal.pasting import more_waits, watch_pastes
 from scratchy.terminal.resizing import Resizable, Sizes
 
 FRAME = 1 / 12  # seconds between two redraws of our own
@@ -77,7 +77,9 @@ class Screen:
         self.keys = KeyBindings()
         self.asking = False
         self.last_key = self.pause = float("-inf")
+        self._alone = self._followed = False
         self.away = False
+        self.visitor: asyncio.Task[Any] | None = None  # what has the terminal in our place; cancelled, it ends
         self.call: Callable[[str, float], None] = lambda text, since: None
         self.choose_theme: Callable[[str], None] = lambda name: None
         self.buffer = Entry(history, completer=completer, multiline=True, complete_while_typing=False, name="input")
@@ -191,8 +193,14 @@ class Screen:
 
     def note_key(self, _: object = None) -> None:
         """A key was pressed, here or where we could not see it."""
-        now = time.monotonic()
+        now, more = time.monotonic(), bool(self.app.key_processor.input_queue)
         self.pause, self.last_key = now - self.last_key, now
+        self._alone, self._followed = not (more or self._followed), more
+
+    @property
+    def alone(self) -> bool:
+        """Whether the last key came by itself, as typed keys do, and not with others in one go."""
+        return self._alone and not more_waits(self.app.input)
 
     def forget_key(self) -> None:
         """The last key was an answer: no pause is needed after it."""

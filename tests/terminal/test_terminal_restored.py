@@ -129,6 +129,32 @@ def test_after_a_signal(opened: Any, number: signal.Signals, when: str) -> None:
     tty.assert_as_found()
 
 
+@pytest.mark.parametrize("asked", [b"\x07", b"\x15/editor some words\r"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_after_a_signal_while_the_editor_is_open(
+    home: Home, opened: Any, tmp_path: Path, number: signal.Signals, asked: bytes
+) -> None:
+    editor, there = tmp_path / "editor", tmp_path / "there"
+    editor.write_text(f'#!/bin/sh\nprintf " more" >> "$1"; stty raw; echo "$1" > {there}; exec sleep 1000\n')
+    editor.chmod(0o755)
+    home.env["EDITOR"] = str(editor)
+    tty = opened()
+    tty.wait_for(b"Model: demo")
+    tty.send(b"some words")
+    tty.wait_for(b"words")
+    tty.send(asked)
+    until = time.monotonic() + PATIENCE
+    while not (there.exists() and there.read_text().strip()):
+        assert time.monotonic() < until, tty.raw
+        tty._read()
+    tty.process.send_signal(number)
+    assert tty.ended() == 128 + number
+    tty.assert_as_found()
+    assert not Path(there.read_text().strip()).exists()
+    tty = opened()
+    tty.wait_for(b"some words more")  # as it was saved
+
+
 def test_after_ctrl_c_twice_in_the_first_moments(opened: Any) -> None:
     tty = opened()
     tty.wait_for(b"You:")
