@@ -19,12 +19,14 @@ from scratchy.core.errors import (
 from scratchy.core.modes import MODES, YOLO
 from scratchy.session_cli import SessionsDir, session_app
 from scratchy.setup_cli import setup_app
+from scratchy.system import whole_file
 
 if TYPE_CHECKING:
     from scratchy.config import Config
     from scratchy.starting import Start
 
 DONE, FAILED, USAGE, TRY_AGAIN, INTERRUPTED = 0, 1, 2, 75, 130
+_LARGEST_SYSTEM = 10_000_000  # bytes of a system message
 BARE = {"-r": "--resume=", "--resume": "--resume=", "-p": "--print=", "--print": "--print=", "--fork": "--fork="}
 FORMATS = ("text", "json", "stream-json")
 INPUT_FORMATS = ("text", "stream-json")
@@ -313,10 +315,15 @@ def _added(folders: list[str] | None) -> tuple[Path, ...] | None:
 def _text_or_file(value: str | None) -> str | None:
     if value is None or not value.startswith("@"):
         return value
+    path = Path(value[1:]).expanduser()
     try:
-        return Path(value[1:]).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"--system: {value[1:]} cannot be read ({error}).") from error
+        if value.startswith("@/dev/fd/"):  # what a shell's <(command) prints
+            return path.read_text(encoding="utf-8")
+        return whole_file(path, _LARGEST_SYSTEM).decode()
+    except OSError as error:
+        raise ConfigError(f"--system: '{path}' cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"--system: '{path}' is no text in UTF-8.") from None
 
 
 @app.command("acp", epilog="Example, as the command of an editor: scratchy acp --model gpt-5-mini")

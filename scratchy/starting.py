@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchy import compose
-from scratchy.config import Config, load, machine_id, passwords_in, project_file, user_dir, user_file
+from scratchy.config import Config, load, machine_id, passwords_in, project_file, table_of, user_dir, user_file
 from scratchy.core.errors import ConfigError, SessionCorruptedError, SessionLockedError, SessionNotFoundError
 from scratchy.session_cli import here
 from scratchy.sessions.opening import Opened, made_id, open_session
@@ -35,7 +35,7 @@ def load_config(flags: dict[str, Any], of: Path | None = None, *, ask: bool = Tr
         return load(flags, folder=folder)
     trust = import_module("scratchy.permissions").Trust(user_dir("state"))
     path = project_file(folder)
-    shown = path.read_bytes()  # what is trusted is what was shown, whatever comes into the file meanwhile
+    shown = table_of(path)[1]  # what is trusted is what was shown, whatever comes into the file meanwhile
     loaded = load(flags, folder=folder, trusted=trust.trusted)
     if not (loaded.untrusted and ask):
         return loaded

@@ -97,6 +97,17 @@ def first_bytes(path: str, most: int) -> bytes:
         return file.read(most) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
 
 
+def whole_file(path: Path, most: int) -> bytes:
+    """All of a regular file, links followed. Raises: OSError; also for a FIFO or a device, which is not waited for, and
+    for more than `most` bytes."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"it is larger than {most} bytes", str(path))
+        return file.read()
+
+
 def open_beneath(top: Path, path: Path) -> int:
     """A descriptor of the folder or regular file `path`, for reading: `top` or below it, reached through no link. What
     else stands there (a link that came in between, a FIFO, a device) is not opened. Raises: OSError."""

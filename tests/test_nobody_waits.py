@@ -102,3 +102,30 @@ def test_a_question_goes_where_it_is_seen_and_not_into_the_pipe(home):
         out, _ = program.communicate(timeout=50)
     os.close(ours)
     assert b"wants to set" in shown and out == b"Hi\n" and not (home.state / "trusted.json").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--provider", "demo", "-p", "Hello"], ["models", "--provider", "demo"], ["acp"], ["config"],
+        ["--provider", "demo"], ["--provider", "scripted", "-m", "pipe", "-p", "Hello"],
+        ["--provider", "demo", "--system", "@pipe", "-p", "Hello"],
+        ["--provider", "demo", "--system", "@/dev/zero", "-p", "Hello"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_no_file_is_not_waited_for(home, arguments):
+    """A FIFO whose other end nobody opens; a device that never ends."""
+    os.mkfifo(home.work / "pipe")
+    if not {"pipe", "@pipe", "@/dev/zero"} & set(arguments):
+        (home.work / ".scratchy" / "config.toml").unlink()
+        os.mkfifo(home.work / ".scratchy" / "config.toml")
+    done = home.run(*arguments)
+    assert done.returncode in (1, 2) and "it is no regular file" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_what_a_shell_hands_on_as_a_file_is_read(home):
+    script = 'exec "$@" --system @<(echo "Only rhymes.") -s x -p Hello'
+    shell = ["bash", "-c", script, "bash", *home.command(*home.script("Hi"))]
+    done = subprocess.run(shell, capture_output=True, text=True, env=home.env, cwd=home.work, timeout=50, check=False)
+    assert done.returncode == 0 and home.load("x")[0]["content"] == "Only rhymes.\n", done.stderr

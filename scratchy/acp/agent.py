@@ -34,6 +34,7 @@ from scratchy.acp.prompts import Block
 from scratchy.acp.window import Editor, Window, open_window
 from scratchy.config import Config
 from scratchy.core.stored import SessionInfo as Stored
+from scratchy.core.text import clean
 from scratchy.sessions.finding import folder_of
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.project import is_here
@@ -249,9 +250,8 @@ def _row(info: Stored, folder: Path | None) -> SessionInfo | None:
         return None
     if folder is not None and not is_here(held_in, str(folder.resolve())):
         return None
-    return SessionInfo(
-        session_id=info.session_id, cwd=held_in, title=info.header.title, updated_at=info.header.updated_at
-    )
+    title = clean(info.header.title) if info.header.title else None
+    return SessionInfo(session_id=info.session_id, cwd=held_in, title=title, updated_at=info.header.updated_at)
 
 
 def _offset(cursor: str | None) -> int:

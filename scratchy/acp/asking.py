@@ -9,7 +9,7 @@ from acp.schema import AllowedOutcome, PermissionOption, ToolCallUpdate
 from scratchy.acp.calls import fenced, kind_of, locations_of, passage_diff, summary_of, text_content, title_of
 from scratchy.core.events import ApprovalRequested
 from scratchy.core.ports import Approval
-from scratchy.core.text import reveal
+from scratchy.core.text import reveal, reveal_line
 
 ONCE, ALWAYS, NO = "allow", "always", "no"
 
@@ -31,7 +31,7 @@ async def ask(client: Client, session_id: str, shown_id: str, request: ApprovalR
 
 
 def _options(scope: str) -> list[PermissionOption]:
-    always = [PermissionOption(option_id=ALWAYS, name=f"Always for {reveal(scope)}", kind="allow_always")]
+    always = [PermissionOption(option_id=ALWAYS, name=f"Always for {reveal_line(scope)}", kind="allow_always")]
     return [
         PermissionOption(option_id=ONCE, name="Allow once", kind="allow_once"),
         *(always if scope else []),
@@ -44,7 +44,7 @@ def _shown(shown_id: str, request: ApprovalRequested, folder: Path) -> ToolCallU
     preview = text_content(fenced(reveal(request.preview), "diff" if kind_of(request.name) == "edit" else ""))
     return ToolCallUpdate(
         tool_call_id=shown_id,
-        title=reveal(title_of(request.name, summary_of(request.call))),
+        title=title_of(request.name, summary_of(request.call)),
         kind=kind_of(request.name),
         status="pending",
         content=[*passage_diff(request.name, request.arguments, folder), *preview],

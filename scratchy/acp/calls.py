@@ -19,6 +19,7 @@ from acp.schema import (
 )
 
 from scratchy.core.messages import FileChange, ToolCall
+from scratchy.core.text import reveal_line
 
 Content = list[ContentToolCallContent | FileEditToolCallContent | TerminalToolCallContent]
 Texts = tuple[str | None, str]
@@ -63,9 +64,9 @@ def _refuse(name: str) -> Any:
 
 
 def title_of(name: str, summary: str) -> str:
-    """One line."""
+    """One line, what hides or reorders in it shown escaped: by it a person knows what is asked and what runs."""
     told = " ".join(summary.split())
-    return f"{name}: {told[:_TITLE]}" if told else name
+    return reveal_line(f"{name}: {told[:_TITLE]}" if told else name)
 
 
 def summary_of(call: ToolCall) -> str:

@@ -31,7 +31,7 @@ class Replay:
                 case "user":
                     yield from self.unanswered()
                     if text := shown_of(message):
-                        yield update_user_message_text(text)
+                        yield update_user_message_text(clean(text))
                 case "assistant":
                     yield from self.unanswered()
                     yield from self._answer(message)
@@ -48,7 +48,7 @@ class Replay:
 
     def _answer(self, message: Message) -> Iterator[Update]:
         if text := text_of(message):
-            yield update_agent_message_text(text)
+            yield update_agent_message_text(clean(text))
         for call in calls_of(message):
             shown_id = self._ids.new(call["id"])
             self._open[call["id"]] = shown_id, call

@@ -48,7 +48,7 @@ from scratchy.core.events import (
     TurnFinished,
 )
 from scratchy.core.messages import FileChange, Message, ToolCall, calls_of, files_of, text_of
-from scratchy.core.text import clean
+from scratchy.core.text import Flow, clean
 
 Update = (
     UserMessageChunk
@@ -123,6 +123,7 @@ class Telling:
         self._open: dict[str, _Running] = {}
         self._finished: ToolFinished | None = None
         self._streamed = False
+        self._text, self._thought = Flow(), Flow()
 
     def shown_id(self, call: ToolCall) -> str:
         """Under which id the editor knows a call of this turn."""
@@ -133,11 +134,12 @@ class Telling:
         match event:
             case StepStarted():
                 self._streamed = False
+                self._text, self._thought = Flow(), Flow()
             case TextDelta(text):
                 self._streamed = True
-                return [update_agent_message_text(text)]
+                return _told(update_agent_message_text, self._text.feed(text))
             case ThinkingDelta(text):
-                return [update_agent_thought_text(text)]
+                return _told(update_agent_thought_text, self._thought.feed(text))
             case MessageAdded(message) if message.get("role") == "assistant":
                 return self._answered(message)
             case MessageAdded(message) if message.get("role") == "tool":
@@ -159,8 +161,8 @@ class Telling:
         return ended
 
     def _answered(self, message: Message) -> list[Update]:
-        text = text_of(message)
-        updates: list[Update] = [update_agent_message_text(text)] if text and not self._streamed else []
+        updates = _told(update_agent_thought_text, self._thought.rest())
+        updates += _told(update_agent_message_text, self._text.rest() if self._streamed else clean(text_of(message)))
         for call in calls_of(message):
             self._open[call["id"]] = _Running(self._ids.new(call["id"]), [])
             updates.append(announced(call, self.shown_id(call), self._folder))
@@ -201,6 +203,10 @@ class Telling:
             content = text_content(fenced(clean(event.display), "") if event.display else "")
         status = "failed" if event.is_error or not event.ran else "completed"
         return [update_tool_call(shown_id, status=status, content=content)]
+
+
+def _told(update: Callable[[str], Update], text: str) -> list[Update]:
+    return [update(text)] if text else []
 
 
 def _notes(event: Event) -> list[Update]:

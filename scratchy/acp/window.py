@@ -26,6 +26,7 @@ from scratchy.core.images import line_of, mark
 from scratchy.core.messages import usage_of
 from scratchy.core.modes import MODES
 from scratchy.core.ports import Approval
+from scratchy.core.text import clean
 from scratchy.sessions.changed import changed_texts
 from scratchy.sessions.conversation import Attached
 from scratchy.sessions.desk import Desk
@@ -222,8 +223,9 @@ class Window:
         updates: list[Update] = []
         if session.title and session.title != self._title:
             self._title = session.title
+            title = clean(session.title)
             updates.append(
-                SessionInfoUpdate(session_update="session_info_update", title=self._title, updated_at=utc_stamp())
+                SessionInfoUpdate(session_update="session_info_update", title=title, updated_at=utc_stamp())
             )
         used = sum(usage_of(message).get("total_tokens", 0) for message in session.messages[-1:])
         window = self.desk.window

@@ -24,7 +24,7 @@ async def help_(desk: Desk, argument: str) -> Outcome:
     word = wanted.lstrip("/")
     entries = [entry for entry in COMMANDS if word in (entry.name, *entry.aliases)]
     entries = entries or [entry for entry in COMMANDS if word and entry.name.startswith(word)]
-    return Outcome("\n".join(help.line(entry) for entry in entries) or str(_find(word)))
+    return Outcome("\n".join(help.line(entry) for entry in entries) or help.unknown(argument))
 
 
 COMMANDS = (

@@ -87,6 +87,10 @@ def topic_of(wanted: str) -> Topic | None:
     return next((topic for topic in TOPICS if topic.name == wanted), fits[0] if len(fits) == 1 else None)
 
 
+def unknown(wanted: str) -> str:
+    return f"/help knows no topic and no command '{wanted}'. The topics: {', '.join(topic.name for topic in TOPICS)}."
+
+
 def topic_text(topic: Topic, entries: Sequence[Entry]) -> str:
     by_name = {entry.name: entry for entry in entries}
     return "\n".join([*(line(by_name[name]) for name in topic.commands if name in by_name), *topic.lines])

@@ -18,6 +18,7 @@ _SEQUENCE = (
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
 _BEGUN = re.compile(r"(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*\x1b?\Z|\x1b(?:\[[0-?]*[ -/]*)?\Z")
+_LONGEST_HELD = 4096  # characters; then it is no sequence that anybody means
 _CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 # Outside the categories below, but shown as nothing: fillers and variation selectors.
 _INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
@@ -33,6 +34,24 @@ def clean(text: str) -> str:
 def clean_tail(text: str) -> str:
     """`clean` for text that is still growing: a sequence that has only begun is left out until its end has come."""
     return clean(_BEGUN.sub("", text))
+
+
+class Flow:
+    """`clean` for text that comes in pieces and is told on as it comes: a sequence that has only begun waits for its
+    end."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        text = self._held + piece
+        begun = _BEGUN.search(text, max(0, len(text) - _LONGEST_HELD))
+        self._held = text[begun.start() :] if begun else ""
+        return clean(text[: len(text) - len(self._held)])
+
+    def rest(self) -> str:
+        held, self._held = self._held, ""
+        return clean(held)
 
 
 def escaped_json(text: str) -> str:

@@ -19,10 +19,12 @@ from scratchy.core.events import ProviderEvent, TextDelta, ThinkingDelta
 from scratchy.core.messages import Message, ToolSpec, calls_of, text_of
 from scratchy.core.ports import Reply
 from scratchy.providers.models import ModelInfo
+from scratchy.system import whole_file
 
 Answer = str | Mapping[str, Any] | BaseException | type[BaseException]
 Scripted = Answer | Callable[[list[Message], list[ToolSpec]], Answer]
 
+_LARGEST = 1_000_000_000  # bytes of a file of answers
 _DELTA = re.compile(r"\S*\s*")  # a word and the blanks after it
 
 
@@ -63,7 +65,7 @@ class ScriptedProvider:
     def from_file(cls, path: str | Path) -> "ScriptedProvider":
         """Answers from a file: a JSON list of texts and message dicts. Raises: ConfigError, naming the file."""
         try:
-            replies: Any = json.loads(Path(path).read_text(encoding="utf-8"))
+            replies: Any = json.loads(whole_file(Path(path), _LARGEST).decode())
         except OSError as error:
             raise ConfigError(f"The file of answers {str(path)!r} cannot be read: {error.strerror}.") from error
         except (ValueError, RecursionError) as error:

@@ -49,8 +49,8 @@ class Desk:
     """`say` shows one sentence to the person at any time. Sessions that were opened here and hold no message yet can be
     come back to; on disk they are from their first message on. `config` is that of the current session's folder, which
     `configure` makes; new sessions begin in the folder that the program was started in. `mode` tells what runs unasked
-    (one of `modes`, which the person goes through); like `theme` it belongs to the window, not to a session. `editor`: one
-    that the window stands in."""
+    (one of `modes`, which the person goes through); like `theme` it belongs to the window, not to a session. `editor`:
+    one that the window stands in."""
 
     def __init__(
         self,

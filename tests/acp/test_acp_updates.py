@@ -1,6 +1,7 @@
 """Messages and events as an editor is told them, without an editor."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +15,18 @@ from scratchy.acp.prompts import mention, read
 from scratchy.acp.replay import Replay
 from scratchy.acp.updates import Ids, Telling
 from scratchy.core.errors import ProviderUnavailableError, SessionNotFoundError
-from scratchy.core.events import Event, MessageAdded, StepStarted, TextDelta, ToolFinished, ToolOutput, ToolStarted
+from scratchy.core.events import (
+    Event,
+    MessageAdded,
+    StepStarted,
+    TextDelta,
+    ThinkingDelta,
+    ToolFinished,
+    ToolOutput,
+    ToolStarted,
+)
 from scratchy.core.messages import Message, ToolCall
+from scratchy.core.text import Flow
 
 FOLDER = Path("/home/me/work")
 
@@ -88,6 +99,40 @@ def test_text_that_streamed_is_not_told_twice_and_what_is_cut_off_has_failed() -
     *said, begun, ended = asyncio.run(run())
     assert [one.content.text for one in said] == ["H", "i"]
     assert (begun.status, ended.status, ended.tool_call_id) == ("pending", "failed", begun.tool_call_id)
+
+
+EVIL = "\x1b]0;title\x07a\x1b[2J\u202eb"
+
+
+def test_no_title_and_no_text_brings_a_control_sequence_to_the_editor() -> None:
+    """A title also no sign that hides or reorders, nor a row of its own: by it a person knows what runs."""
+    call = a_call("1", "execute_command", json.dumps({"command": EVIL + "\nls"}))
+    message: Message = {"role": "assistant", "content": EVIL, "tool_calls": [call]}
+    deltas = [TextDelta(char) for char in EVIL] + [ThinkingDelta(char) for char in EVIL]
+
+    async def run(events: list[Event]) -> list[Any]:
+        telling = Telling(FOLDER, lambda change: None, Ids())
+        return [update for event in events for update in await telling.told(event)]
+
+    begun = ToolStarted(call, "execute_command", {"command": EVIL}, EVIL)
+    told = asyncio.run(run([StepStarted(1), *deltas, MessageAdded(message), begun]))
+    told += asyncio.run(run([StepStarted(1), MessageAdded(message), begun]))
+    told += replayed({"role": "user", "content": EVIL}, cast("dict[str, Any]", message))
+    said = "".join(one.content.text for one in told if one.session_update.endswith("chunk"))
+    titles = [one.title for one in told if one.session_update.startswith("tool_call") and one.title]
+    assert said == "a\u202eb" * 5 and len(titles) == 5
+    assert all(title.startswith("execute_command: \\x1b]0;title") and title.isprintable() for title in titles)
+
+
+def test_text_that_streams_is_told_as_it_comes() -> None:
+    flow = Flow()
+    assert [flow.feed(piece) for piece in ("Hi \x1b", "[3", "1mred", " one\x1b]8;;", "x", "\x07!")] == [
+        "Hi ", "", "red", " one", "", "!",
+    ]  # fmt: skip
+    assert flow.feed("end\x1b[") == "end" and flow.rest() == "" and flow.rest() == ""
+    assert "".join(flow.feed("x" * 100) for _ in range(100)) == "x" * 10_000
+    assert len("".join([flow.feed("\x1b]"), *(flow.feed("x" * 100) for _ in range(2000)), flow.rest()])) > 190_000
+    assert Flow().feed("\x9d" * 100_000 + "\x07y") == "y"
 
 
 def test_a_block_holds_whatever_is_in_it() -> None:
