@@ -224,9 +224,7 @@ class Window:
         if session.title and session.title != self._title:
             self._title = session.title
             title = clean(session.title)
-            updates.append(
-                SessionInfoUpdate(session_update="session_info_update", title=title, updated_at=utc_stamp())
-            )
+            updates.append(SessionInfoUpdate(session_update="session_info_update", title=title, updated_at=utc_stamp()))
         used = sum(usage_of(message).get("total_tokens", 0) for message in session.messages[-1:])
         window = self.desk.window
         if used and window:
