@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, cast
 from urllib.parse import unquote
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -208,8 +209,12 @@ class Connection:
             return ProviderUnavailableError(f"{host} did not answer for {span(self._idle)}.")
         if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.WriteError):
             return ProviderUnavailableError(f"{host} closed the connection without an answer ({_cause(error)}).")
-        todo = f" {self.server.absent}" if self.server.absent else ""
-        unavailable = ProviderUnavailableError(f"Cannot reach {host}: {_cause(error).rstrip('.')}.{todo}")
+        proxy = _proxy_to(httpx.URL(self.base_url))
+        through = f" through the proxy {proxy[0]}" if proxy else ""
+        todo = f"{proxy[1]} names that proxy, NO_PROXY what is reached without one." if proxy else self.server.absent
+        unavailable = ProviderUnavailableError(
+            f"Cannot reach {host}{through}: {_cause(error).rstrip('.')}. {todo}".rstrip()
+        )
         unavailable.retryable = not any(isinstance(one, ssl.SSLCertVerificationError) for one in _chain(error))
         return unavailable
 
@@ -287,6 +292,16 @@ def _checked_host(base_url: str) -> str:
     if not (":" in host or _HOST.fullmatch(url.raw_host)) or not 0 < port < 2**16:
         raise ConfigError(f"The base URL cannot be read ('{unquote(host)}', port {port}, is no server's address).")
     return _with_port(url)
+
+
+def _proxy_to(url: httpx.URL) -> tuple[str, str] | None:
+    """The proxy between us and there, as httpx takes it from the environment: its host, and the variable."""
+    proxies = getproxies()
+    kind = url.scheme if proxies.get(url.scheme) else "all"
+    if not proxies.get(kind) or http.is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    proxy = proxies[kind]
+    return _host_of(proxy if "://" in proxy else f"http://{proxy}"), f"{kind.upper()}_PROXY"
 
 
 def _host_of(location: str) -> str:

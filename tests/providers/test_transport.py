@@ -357,6 +357,33 @@ def test_loopback_never_goes_through_a_proxy_and_others_do(monkeypatch: pytest.M
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("scheme", "variable"), [("http", "HTTP_PROXY"), ("https", "HTTPS_PROXY"), ("http", "ALL_PROXY")]
+)
+def test_a_proxy_that_is_not_there_is_named(scheme: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv(variable.lower(), "http://me:secret@127.0.0.1:1")
+
+    async def run() -> None:
+        provider = OpenAIProvider(f"{scheme}://models.invalid/v1", model="m", tries=1)
+        with pytest.raises(ProviderUnavailableError) as raised:
+            await events_of(provider)
+        assert str(raised.value) == (
+            "Cannot reach models.invalid through the proxy 127.0.0.1:1: connection refused. "
+            f"{variable} names that proxy, NO_PROXY what is reached without one."
+        )
+        monkeypatch.setenv("no_proxy", "models.invalid")
+        direct = OpenAIProvider(f"{scheme}://models.invalid/v1", model="m", tries=1)
+        with pytest.raises(ProviderUnavailableError, match=r"^Cannot reach models\.invalid: .* Is that server running"):
+            await events_of(direct)
+        await provider.aclose()
+        await direct.aclose()
+
+    asyncio.run(run())
+
+
 # -- floods
 
 
