@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 from scratchy.core.events import ApprovalRequested
 from scratchy.core.ports import Approval
-from scratchy.core.text import reveal
+from scratchy.core.text import reveal, reveal_line
+from scratchy.terminal.barred import rows, told_height
 from scratchy.terminal.input import LineInput
+
+_BELOW = 2  # rows that the question takes
 
 
 def nobody(request: ApprovalRequested) -> Approval:
@@ -19,14 +22,16 @@ def nobody(request: ApprovalRequested) -> Approval:
 
 async def ask(request: ApprovalRequested, lines: LineInput, write: Callable[[str], None]) -> Approval:
     """Show the call, whole and exact, and read y, a, n or e. The end of the input is a no."""
-    shown = reveal(request.preview.removesuffix("\n")).replace("\n", "\n| ")
-    write(f"The model asks to run {reveal(request.name)}:\n| {shown}\n")
+    columns, height = lines.size()
+    shown = rows(request.preview.removesuffix("\n"), columns - 3)
+    write(f"The model asks to run {reveal_line(request.name)}:\n| " + "\n| ".join(shown) + "\n")
     lines.drop_typed()
-    always = f", a always for {reveal(request.scope)}" if request.scope else ""
+    always = f", a always for {reveal_line(request.scope)}" if request.scope else ""
+    above = told_height(len(shown) + 1, height - _BELOW)
     keys = "y/a/n/e" if always else "y/n/e"
     while True:
         with lines.keys():
-            write(f"Allow? y once{always}, n no, e no with a word to the model ({keys}): ")
+            write(f"Allow?{above} y once{always}, n no, e no with a word to the model ({keys}): ")
             typed = await lines.key() or "n"
         write(f"{reveal(typed)[:20]}\n")
         match typed.lower():

@@ -5,7 +5,8 @@ The signs stay: nothing is told by colour alone. Not here: making a diff (scratc
 
 from prompt_toolkit.utils import get_cwidth
 
-from scratchy.core.text import reveal
+from scratchy.core.text import reveal, reveal_line
+from scratchy.terminal.barred import rows
 from scratchy.terminal.lines import notice, paint
 
 SHOWN = 12
@@ -17,19 +18,29 @@ def is_diff(text: str) -> bool:
     return text.startswith("--- ") and "\n+++ " in text and "\n@@ " in text
 
 
-def approval_lines(name: str, preview: str) -> str:
-    """The whole and exact effect of a call: what hides is escaped, nothing is shortened; a diff is coloured."""
+def approval_lines(name: str, preview: str, width: int) -> str:
+    """The whole and exact effect of a call: what hides is escaped, nothing is shortened; a diff is coloured. Each row
+    of a screen of so many columns begins with a bar."""
     preview = preview.removesuffix("\n")
-    shown = painted(preview) if "\n@@ " in preview else reveal(preview).split("\n")
-    edge = paint("│", "notice")
-    title = paint(f"The model asks to run {reveal(name)}:", "question")
-    return f"{title}\n" + "".join(f"{edge} {line}\n" for line in shown)
+    edge, lines = paint("│", "notice"), _readable(preview) if "\n@@ " in preview else reveal(preview).split("\n")
+    role = _role if "\n@@ " in preview else _no_role
+    shown = (paint(row, role(line)) if role(line) else row for line in lines for row in rows(line, width - 3))
+    title = paint(f"The model asks to run {reveal_line(name)}:", "question")
+    return f"{title}\n" + "".join(f"{edge} {row}\n" for row in shown)
 
 
 def painted(diff: str) -> list[str]:
     """All lines of it. Where every line ends in CRLF that is said once, else each end that is not the usual shows."""
     lines = _readable(diff)
-    return [paint(line, "name") if line.startswith(("+++ ", "--- ")) else _painted(line) for line in lines]
+    return [paint(line, _role(line)) if _role(line) else line for line in lines]
+
+
+def _role(line: str) -> str:
+    return "name" if line.startswith(("+++ ", "--- ")) else _ROLES.get(line[:1], "")
+
+
+def _no_role(line: str) -> str:
+    return ""
 
 
 def beginning(diff: str, width: int) -> str:

@@ -70,6 +70,14 @@ class LineInput:
             raise LineTooLong
         return line
 
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal that is read from."""
+        try:
+            columns, rows = os.get_terminal_size(self._descriptor)
+        except OSError:
+            return 80, 24
+        return columns or 80, rows or 24
+
     def keys(self) -> AbstractContextManager[None]:
         """While this lasts a terminal gives each key at once and shows none of them."""
         return system.single_keys(self._descriptor)

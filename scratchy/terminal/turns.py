@@ -192,7 +192,7 @@ class TurnView:
                 self.finish()
                 self._asked.add(event.call["id"])
                 self._asked_at = time.monotonic()
-                self._push_line(approval_lines(name, preview), of_the_model=True)
+                self._push_line(approval_lines(name, preview, self._screen.width), of_the_model=True)
             case ToolStarted(call, name, _, summary):
                 self._end_thinking()
                 self._live.running[call["id"]] = Running(name, summary, since=time.monotonic())

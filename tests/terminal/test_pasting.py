@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.keys import Keys
+from ptys import Terminal
 
 from scratchy.terminal.pasting import PasteParser
 from scratchy.terminal.reports import Reports
@@ -36,7 +37,7 @@ def test_nothing_of_it_runs_sends_or_leaves(home: Home, keys: str) -> None:
         assert terminal.alive() and home.said() == [] and not (home.folder / "made").exists()
         terminal.send("\x15")
         standing(terminal)
-        terminal.send("!touch typed")
+        typed(terminal, "!touch typed")
         terminal.wait_for("shell !touch typed")
         terminal.send("\r")
         soon((home.folder / "typed").exists, terminal)
@@ -49,17 +50,21 @@ def test_after_a_paste_a_command_runs_by_an_enter_of_its_own(home: Home) -> None
         terminal.paste("text")
         standing(terminal, text="text")
         terminal.read(0.5)
-        terminal.send("\x15!touch made\rmore")
+        terminal.send("\x15")
+        standing(terminal)
+        typed(terminal, "!touch made\rmore")
         terminal.wait_for("You: !touch made\n")
         terminal.send("\x15\x7f\x15")
         standing(terminal)
-        terminal.send(f"!touch made{END}")
+        typed(terminal, f"!touch made{END}")
         standing(terminal, text="!touch made")
         terminal.send("\x15")
         standing(terminal)
-        terminal.send(f"!touch made{BEGIN}{END}")
+        typed(terminal, f"!touch made{BEGIN}{END}")
         standing(terminal, text="!touch made")
-        terminal.send("\x15!")
+        terminal.send("\x15")
+        standing(terminal)
+        terminal.send("!")
         terminal.wait_for("shell !")
         terminal.read(0.5)
         terminal.paste("touch wanted")
@@ -67,6 +72,15 @@ def test_after_a_paste_a_command_runs_by_an_enter_of_its_own(home: Home) -> None
         terminal.send("\r")
         soon((home.folder / "wanted").exists, terminal)
         assert not (home.folder / "made").exists()
+
+
+def test_many_keys_at_once_are_no_typing(home: Home) -> None:
+    """A paste on a terminal that does not mark it."""
+    with home.open() as terminal:
+        standing(terminal)
+        terminal.send("!touch made\r")
+        terminal.wait_for("Answer 1")
+    assert home.said() == ["!touch made"] and not (home.folder / "made").exists()
 
 
 def test_what_is_typed_right_behind_a_paste_comes_through(home: Home) -> None:
@@ -78,6 +92,13 @@ def test_what_is_typed_right_behind_a_paste_comes_through(home: Home) -> None:
         terminal.send(f"{BEGIN}one{END}{BEGIN} two{END}\r")
         terminal.wait_for("Answer 2")
     assert home.said() == ["pasted and typed text", "one two"]
+
+
+def typed(terminal: Terminal, line: str) -> None:
+    """A shell line: its mark is a key by itself, as a person presses it."""
+    terminal.send(line[0])
+    terminal.wait_for(lambda: terminal.line().endswith("shell !"))
+    terminal.send(line[1:])
 
 
 # -- the parser by itself

@@ -104,7 +104,9 @@ def test_where_a_path_is_wanted_it_stays_one(tmp_path: Path, before: str):
     home = Home(tmp_path)
     (home.work / "a.png").write_bytes(PNG)
     with serving(stream(*hello())) as server, program(home, server.url) as screen:
-        screen.send(before)
+        screen.send(before[0])
+        screen.wait_for(lambda: screen.line().endswith(before[0]))
+        screen.send(before[1:])
         screen.wait_for(before.strip())
         screen.paste(str(home.work / "a.png"))
         screen.wait_for("a.png")

@@ -171,7 +171,7 @@ def test_line_ends_are_said_once_or_shown() -> None:
     assert painted(windows)[-1].count("Lines end in CRLF") == 1 and "\\x0d" not in "".join(painted(windows))
     mixed = windows.replace("+new\r\n", "+new\n")
     assert "-old\\x0d" in "".join(painted(mixed)) and "CRLF" not in "".join(painted(mixed))
-    assert "│ \x1b[31m-old\\x0d" in approval_lines("edit_file", f"a\n{mixed}").replace("\x1b[2m│\x1b[0m", "│")
+    assert "│ \x1b[31m-old\\x0d" in approval_lines("edit_file", f"a\n{mixed}", 80).replace("\x1b[2m│\x1b[0m", "│")
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])

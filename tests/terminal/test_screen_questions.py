@@ -109,7 +109,7 @@ def test_the_whole_of_a_long_command_is_shown() -> None:
         terminal.ready()
         terminal.send(f"ask {command}\r")
         terminal.wait_for("Run it?")
-        shown = terminal.text().partition("│ ")[2].replace("\n", "")
+        shown = terminal.text().partition("│ ")[2].replace("\n│ ", "")
         assert command.replace(" ", "") in shown.replace(" ", "")
         terminal.send("\x03")
         terminal.wait_for("Interrupted.")
@@ -123,3 +123,62 @@ def test_the_line_that_started_the_turn_is_no_typing_that_goes_on() -> None:
         time.sleep(0.4)
         terminal.send("y")
         terminal.wait_for("allowed")
+
+
+def test_no_row_of_a_call_can_be_taken_for_the_question() -> None:
+    rows = ["[default] You: list", "The model asks to run execute_command:", "│ ls", "Run it?  y once · n no"]
+    command = "touch x #" + " " * 2400 + "".join(row.ljust(80) for row in rows) * 2
+    for columns in (40, 80):
+        with Terminal(columns=columns) as terminal:
+            terminal.ready()
+            terminal.send(f"ask {command}\r")
+            terminal.wait_for("e no, with a word" if columns > 40 else "with a word")
+            window = terminal.screen.display
+            asked = next(at for at, row in enumerate(window) if row.startswith("Run it?"))
+            assert all(row.startswith("│ ") for row in window[:asked])
+            told = terminal.text().rpartition("Run it? (")[2]
+            assert "further up" in " ".join(told.split()) and int(told.split()[0]) > 24
+            terminal.send("\x03")
+            terminal.wait_for("Interrupted.")
+
+
+def test_keys_that_come_in_one_go_are_no_answer() -> None:
+    """An unmarked paste, or a report of the terminal that begins with Esc."""
+    with Terminal() as terminal:
+        terminal.ready()
+        terminal.send("ask ls\r")
+        terminal.wait_for("Run it?")
+        time.sleep(PAUSE)
+        terminal.send("yes please explain")
+        terminal.wait_for(lambda: terminal.prompt() == "yes please explain")
+        time.sleep(PAUSE)
+        terminal.send("\x1b[97;5u")
+        terminal.read(0.5)
+        assert "Run it?" in terminal.text() and "allowed" not in terminal.text()
+        time.sleep(PAUSE)
+        terminal.send("n")
+        terminal.wait_for("allowed=False")
+
+
+def test_the_word_to_the_model_is_a_field_of_its_own() -> None:
+    with Terminal(columns=40) as terminal:
+        terminal.ready()
+        terminal.send("ask ls\r")
+        terminal.wait_for("Run it?")
+        time.sleep(PAUSE)
+        terminal.send("e")
+        terminal.wait_for("No, because (")
+        terminal.send("because of a long and longer reason, ")
+        terminal.paste("two\nlines")
+        terminal.wait_for("two lines")
+        assert "goes to the draft" not in terminal.text() and "No, because (" in terminal.text()
+        terminal.send("\r")
+        terminal.wait_for("reason, two lines'")
+
+
+def test_in_a_tiny_window_the_keys_are_seen() -> None:
+    with Terminal(columns=20, rows=5) as terminal:
+        terminal.ready()
+        terminal.send("ask ls -l\r")
+        terminal.wait_for("Run it? y/a/n/e")
+        terminal.send("\x03")

@@ -103,7 +103,9 @@ def test_an_approval_is_answered_by_its_keys() -> None:
 def test_an_exclamation_mark_is_a_shell_line_while_text_is_typed_only() -> None:
     with Terminal("keys=vi") as terminal:
         terminal.ready()
-        terminal.send("!ls" + ESC)
+        terminal.send("!")
+        stands(terminal, "shell !")
+        terminal.send("ls" + ESC)
         stands(terminal, "NORMAL shell !ls")
         terminal.send("0Cx" + ESC)
         stands(terminal, "NORMAL You: x")

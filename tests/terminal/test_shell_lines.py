@@ -17,6 +17,13 @@ def home(tmp_path: Path) -> Iterator[Home]:
         yield Home(tmp_path, model)
 
 
+def typed(terminal: Terminal, line: str) -> None:
+    """A shell line: its mark is a key by itself, as a person presses it."""
+    terminal.send(line[0])
+    terminal.wait_for(lambda: terminal.line().endswith("shell !"))
+    terminal.send(line[1:])
+
+
 def gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -44,7 +51,7 @@ def test_a_typed_mark_runs_a_command_that_the_model_knows_at_its_next_turn(home:
 def test_two_marks_keep_it_from_the_model_and_from_the_disk(home: Home) -> None:
     with home.open() as terminal:
         standing(terminal)
-        terminal.send("!!")
+        typed(terminal, "!!")
         terminal.wait_for(lambda: terminal.line() == "[default] unseen shell !!")
         terminal.send("seq -f 'word%g' 20000\r")
         terminal.wait_for("✓ exit code 0")
@@ -60,7 +67,7 @@ def test_two_marks_keep_it_from_the_model_and_from_the_disk(home: Home) -> None:
 def test_a_long_output_rests_in_the_scratchpad_and_ctrl_o_shows_it(home: Home) -> None:
     with home.open() as terminal:
         standing(terminal)
-        terminal.send("!seq -f 'row%g' 5000\r")
+        typed(terminal, "!seq -f 'row%g' 5000\r")
         terminal.wait_for("✓ exit code 0")
         assert "row20\n" in terminal.text() and "row77\n" not in terminal.text()
         standing(terminal)
@@ -74,7 +81,7 @@ def test_esc_ends_it_with_all_that_it_started(home: Home) -> None:
     for key, command in (("\x1b", f"!sleep 600 & echo $! > {pid}; echo begun; wait"), ("\x03", "!echo begun; sleep 9")):
         with home.open() as terminal:
             standing(terminal)
-            terminal.send(command + "\r")
+            typed(terminal, command + "\r")
             terminal.wait_for("Esc to interrupt")
             terminal.wait_for("  begun")
             terminal.send(key)
@@ -90,7 +97,7 @@ def test_while_something_runs_a_command_stays_in_the_prompt(home: Home) -> None:
         home.model.free.clear()
         terminal.send("first\r")
         soon(lambda: len(home.model.asked) == 1, terminal)
-        terminal.send("!touch made\r")
+        typed(terminal, "!touch made\r")
         terminal.wait_for("Something runs")
         terminal.wait_for(lambda: terminal.line() == "[default] shell !touch made")
         home.model.free.set()
@@ -122,7 +129,7 @@ def test_what_nobody_typed_is_text_for_the_model(home: Home) -> None:
         send(terminal, "!touch pasted")
         terminal.send("![picture](x)")
         send(terminal, "![picture](x)")
-        terminal.send("!x\x01")
+        typed(terminal, "!x\x01")
         terminal.wait_for("shell !x")
         terminal.paste("!touch before ")
         send(terminal, "!touch before !x")
@@ -130,7 +137,7 @@ def test_what_nobody_typed_is_text_for_the_model(home: Home) -> None:
         send(terminal, "a!touch escaped")
         terminal.send(" !touch later\x01\x04")
         send(terminal, "!touch later")
-        terminal.send("!touch killed\x15")
+        typed(terminal, "!touch killed\x15")
         standing(terminal)
         terminal.send("\x19")
         send(terminal, "!touch killed")
@@ -144,7 +151,7 @@ def test_the_history_knows_which_lines_were_commands_in_this_project(home: Home)
         terminal.send("\r")
         terminal.wait_for("Answer 1")
         standing(terminal)
-        terminal.send("!echo com''mand\r")
+        typed(terminal, "!echo com''mand\r")
         terminal.wait_for("command\n✓ exit code 0")
         standing(terminal)
     with home.open() as terminal:
@@ -164,7 +171,7 @@ def test_the_history_knows_which_lines_were_commands_in_this_project(home: Home)
 def test_control_sequences_in_its_output_never_reach_the_terminal(home: Home) -> None:
     with home.open() as terminal:
         standing(terminal)
-        terminal.send("!printf 'a\\033]0;owned\\007b\\033[31mred'; sleep 0.5\r")
+        typed(terminal, "!printf 'a\\033]0;owned\\007b\\033[31mred'; sleep 0.5\r")
         terminal.wait_for("✓ exit code 0")
         assert "abred" in terminal.text()
         assert b"\x1b]0;owned" not in terminal.raw and b"\x1b[31mred" not in terminal.raw
@@ -174,7 +181,7 @@ def test_it_runs_in_the_folder_of_the_session_also_in_plan_mode(home: Home) -> N
     (home.folder / "other").mkdir()
     with home.open("--cwd", str(home.folder / "other"), "--approval-mode", "plan") as terminal:
         terminal.wait_for(lambda: terminal.line() == "[default] plan You:")
-        terminal.send("!touch here\r")
+        typed(terminal, "!touch here\r")
         terminal.wait_for("[default] plan shell !touch here")
         terminal.wait_for("✓ exit code 0")
     assert (home.folder / "other" / "here").exists()
@@ -187,11 +194,11 @@ def test_a_command_at_rest_costs_nothing_and_the_mark_can_be_taken_back(home: Ho
         terminal.wait_for(lambda: terminal.line() == "[default] shell !")
         terminal.send("\x1b")
         standing(terminal)
-        terminal.send("!!\x7f")
+        typed(terminal, "!!\x7f")
         terminal.wait_for(lambda: terminal.line() == "[default] shell !")
         terminal.send("\x7f")
         standing(terminal)
-        terminal.send("!\r")
+        typed(terminal, "!\r")
         terminal.wait_for("Nothing to run")
     assert home.said() == []
 
@@ -199,7 +206,7 @@ def test_a_command_at_rest_costs_nothing_and_the_mark_can_be_taken_back(home: Ho
 def test_without_a_session_nothing_of_it_is_kept(home: Home) -> None:
     with home.open("--no-session") as terminal:
         standing(terminal)
-        terminal.send("!echo typed-here\r")
+        typed(terminal, "!echo typed-here\r")
         terminal.wait_for("typed-here\n✓")
         terminal.send("hello\r")
         terminal.wait_for("Answer 1")

@@ -1,11 +1,14 @@
 """What stands behind the prompt without a terminal: pastes, history, completion, the short lines."""
 
 import asyncio
+import re
 import stat
 from pathlib import Path
 
+import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
+from prompt_toolkit.utils import get_cwidth
 
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.diffs import approval_lines
@@ -129,9 +132,19 @@ def test_a_tool_line_is_one_line_whatever_its_summary_holds() -> None:
 
 
 def test_an_approval_shows_all_and_colours_a_diff() -> None:
-    shown = approval_lines("edit_file", "--- a\n+++ b\n@@ -1 +1 @@\n-old\u202e\n+new\n context\n")
+    shown = approval_lines("edit_file", "--- a\n+++ b\n@@ -1 +1 @@\n-old\u202e\n+new\n context\n", 80)
     assert "\x1b[31m-old\\u202e\x1b[0m" in shown
     assert "\x1b[32m+new\x1b[0m" in shown
+
+
+@pytest.mark.parametrize("width", [10, 40, 80])
+def test_each_row_of_an_approval_begins_with_a_bar_and_nothing_is_left_out(width: int) -> None:
+    long = "word " * 50 + "x" * 200 + "漢字" * 40 + "\t tab" + " " * 300 + "end"
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", approval_lines("na\nme", f"{long}\n\n{long}", width)).split("\n")
+    assert shown[0] == "The model asks to run na\\nme:" and shown[-1] == ""
+    assert all(row.startswith("│ ") and get_cwidth(row) < width + (width == 10) for row in shown[1:-1])
+    whole = long.replace("\t", " " * (4 - long.index("\t") % 4))
+    assert "".join(row[2:] for row in shown[1:-1]) == whole * 2
 
 
 def test_each_project_has_its_own_history_and_the_lines_of_earlier_versions_stand_behind(tmp_path: Path) -> None:
