@@ -4,10 +4,8 @@ Bash replaces only what follows the last unquoted break (COMP_WORDBREAKS: `:`, `
 Not here: what the candidates are (completion.py). Nothing is run or expanded: `$x` stays these two letters.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from scratchy.shell.completion import Offer
+from collections.abc import Sequence
+from typing import NamedTuple
 
 _SPECIAL = frozenset(" \t\\'\"`$&|;<>()[]{}*?!#~^")
 
@@ -49,11 +47,9 @@ def parse(line: str, breaks: str) -> Line:
     return Line(words[1:], text, head, quote)
 
 
-def replies(line: Line, offer: "Offer") -> list[str]:
+def replies(line: Line, kind: str, values: Sequence[str]) -> list[str]:
     """The kind, then a candidate a line, each as bash must insert it."""
-    written = [f"{offer.head}{value}" for value, _ in offer.values]
-    fits = [value[len(line.head) :] for value in written if value.startswith(line.head)]
-    kind = offer.kind
+    fits = [value[len(line.head) :] for value in values if value.startswith(line.head)]
     if len(fits) == 1 and fits[0].endswith("/"):
         kind = "open"  # goes on: no blank after it
     return [kind, *(_quoted(value, line.quote) for value in fits)]

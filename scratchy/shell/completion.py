@@ -54,7 +54,8 @@ def answer(program: Any, shell: str, words: Sequence[str]) -> None:
     try:
         if shell == "bash":
             line = bash_words.parse(words[0], words[1])
-            lines = bash_words.replies(line, offer(program, line.words, line.word))
+            found = offer(program, line.words, line.word)
+            lines = bash_words.replies(line, found.kind, [f"{found.head}{value}" for value, _ in found.values])
         else:
             found = offer(program, words[:-1], words[-1])
             lines = [f"{found.kind}\t{found.head}", *(f"{value}\t{note}" for value, note in found.values)]
