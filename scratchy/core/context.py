@@ -5,10 +5,10 @@ A transcript may have been cut anywhere (a crash, a rewind, another program); wh
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from scratchy.core.errors import ContextOverflowError
-from scratchy.core.images import images_of
+from scratchy.core.images import images_of, url_of
 from scratchy.core.messages import Message, ToolCall, attached_of, calls_of, text_of
 from scratchy.core.session import AgentSession, result, system_part
 
@@ -129,17 +129,34 @@ class Context:
 
 
 def _acceptable(message: Message) -> Message:
-    """The message as every server takes it: tool names of the characters that APIs allow, no NUL. What is stored stays
-    as the model wrote it."""
-    content, name, calls = message.get("content"), message.get("name"), calls_of(message)
+    """The message as every server takes it: content that is a text or parts, tool names of the characters that APIs
+    allow, no NUL. What is stored stays as the model wrote it."""
+    name, calls = message.get("name"), calls_of(message)
+    content: Any = message.get("content")
     sent: Message = message
-    if isinstance(content, str) and "\0" in content:
-        sent = {**sent, "content": content.replace("\0", "\ufffd")}
+    if content != (acceptable := _acceptable_content(message)):
+        sent = {**sent, "content": acceptable}
     if isinstance(name, str) and not _NAME.fullmatch(name):
         sent = {**sent, "name": _allowed(name)}
     if any(not _NAME.fullmatch(call["function"]["name"]) or "\0" in call["function"]["arguments"] for call in calls):
         sent = {**sent, "tool_calls": [_acceptable_call(call) for call in calls]}
     return sent
+
+
+def _acceptable_content(message: Message) -> Any:
+    """Of a file that somebody else wrote it may be anything: malformed parts are left out, other JSON is a text."""
+    content: Any = message.get("content")
+    if isinstance(content, list):
+        return [part for part in map(_acceptable_part, cast("list[Any]", content)) if part is not None]
+    return None if content is None else text_of(message).replace("\0", "\ufffd")
+
+
+def _acceptable_part(part: Any) -> dict[str, Any] | None:
+    fields = {"text": part} if isinstance(part, str) else cast("dict[str, Any]", part) if isinstance(part, dict) else {}
+    kind, text = fields.get("type", "text"), fields.get("text")
+    if kind == "text":
+        return {**fields, "type": "text", "text": text.replace("\0", "\ufffd")} if isinstance(text, str) else None
+    return fields if isinstance(kind, str) and (kind != "image_url" or url_of(fields)) else None
 
 
 def _acceptable_call(call: ToolCall) -> ToolCall:

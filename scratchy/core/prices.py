@@ -4,7 +4,7 @@ Not here: which model has which price (providers/models.py, compose/prices.py), 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from scratchy.core.errors import PriceUnknownError
 from scratchy.core.messages import Message, ToolSpec, Usage, calls_of, text_of
@@ -60,8 +60,9 @@ def estimated(messages: Sequence[Message], tools: Sequence[ToolSpec] = ()) -> in
     parts = 0
     for message in messages:
         size += _size(text_of(message)) + sum(_size(call["function"]["arguments"]) for call in calls_of(message))
-        content = message.get("content")
-        parts += sum("text" not in part for part in content) if isinstance(content, list) else 0
+        content: Any = message.get("content")
+        listed = cast("list[Any]", content) if isinstance(content, list) else []
+        parts += sum(isinstance(part, dict) and "text" not in part for part in listed)
     return size // _PER_TOKEN + _PART * parts + _AROUND * len(messages)
 
 

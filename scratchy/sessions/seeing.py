@@ -18,6 +18,7 @@ from scratchy.core.picture import kind_of
 from scratchy.core.ports import Provider, Reply
 
 _HELD = 32 << 20  # characters of encoded images that are kept between requests
+_HEAD = 24  # characters of base64 that tell what the bytes are
 
 Blob = Callable[[str], bytes]
 """The bytes under a scratchpad's id. Raises: LookupError, OSError."""
@@ -78,6 +79,8 @@ class Sight:
         if not seen:
             return _note(f"[image{named}: not sent, this model does not see images]")
         if not url.startswith("blob:"):
+            if not _holds_image(url):
+                return _note(f"[image{named}: not sent, its bytes are not in this session]")
             return {key: value for key, value in part.items() if key != "about"}
         if not self._encoded[url]:
             return _note(f"[image{named}: it was here, and cannot be found any more]")
@@ -147,6 +150,17 @@ def sees(provider: Provider) -> bool | None:
     """Whether its model takes images; None where nobody says. A program's own provider may not know the question."""
     told: Any = getattr(provider, "sees", None)
     return told if isinstance(told, bool) else None
+
+
+def _holds_image(url: str) -> bool:
+    """Whether it is an image itself. Any other address would have the model's server read files and reach networks of
+    its own for whoever wrote the session."""
+    kind, _, data = url.partition(",")
+    try:
+        head = base64.b64decode(data[:_HEAD], validate=True)
+    except ValueError:
+        return False
+    return kind.startswith("data:image/") and kind.endswith(";base64") and bool(kind_of(head))
 
 
 def _note(text: str) -> dict[str, Any]:
