@@ -18,7 +18,7 @@ from scratchy.terminal.theme import chosen, light_by_environment, use, used
 LONG = 10.0
 """Seconds of a turn, or without a key where the window's focus is not reported, after which the person is elsewhere."""
 _AGAIN = 0.2  # seconds after which a paste that was on its way may be over
-_PARTING = 0.3  # seconds that an end waits for an answer to what was only just asked
+_PARTING = 1.0  # seconds that an end waits for an answer to what was only just asked
 
 
 class Around:

@@ -1,7 +1,7 @@
 """What the terminal says on the line that keys come by: its background, its name, whether its window is in front.
 
-Such reports are taken out before prompt_toolkit sees them, whole, cut anywhere, early or late: none is ever a key or
-text. Inside of a paste nothing is looked at. Not here: what follows from them (around).
+Such reports are taken out before prompt_toolkit sees them, whole, cut anywhere, early or late, those that nobody asked
+for too: none is ever a key or text. Inside of a paste nothing is looked at. Not here: what follows from them (around).
 """
 
 import os
@@ -11,21 +11,28 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from prompt_toolkit.input import Input
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
 
 from scratchy.terminal.pasting import PasteParser
 
 # Patterns stay strings until they are used: compiling them is no part of the way to the first prompt.
 _BODY = r"[\w:/#,.;()+ -]{0,64}"
+_ANY = r"[^\x00-\x1f\x7f]{0,4096}"
 _REPORT = (
     rf"\x1b(?:\]11;(?P<ground>{_BODY})(?:\x07|\x1b\\)"  # the background's colour
     rf"|P>\|(?P<name>{_BODY})\x1b\\"  # the terminal's name and version (XTVERSION)
     r"|\[\?(?P<fence>[\d;]*)c"  # its device attributes: every terminal answers that, and answers in order
-    r"|\[(?P<focus>[IO]))"
+    r"|\[(?P<focus>[IO])"
+    rf"|(?P<other>\]{_ANY}(?:\x07|\x1b\\)|[P_^]{_ANY}\x1b\\|\[(?:[<=>?][\d;:]*[ -/]*[@-~]|[\d;:]*[@-Z\\-~])))"
 )
-_BEGUN = rf"\x1b(?:\](?:1(?:1(?:;{_BODY}\x1b?)?)?)?|P(?:>(?:\|{_BODY}\x1b?)?)?|\[(?:\?[\d;]{{0,32}})?)?\Z"
+_STATUS = rf"P(?:>(?:\|{_ANY}\x1b?)?|[01](?:[$+](?:r{_ANY}\x1b?)?)?)?"
+_BEGUN = rf"\x1b(?:\](?:\d{{1,5}}(?:;{_ANY}\x1b?)?)?|{_STATUS}|\[(?:\?[\d;]{{0,32}})?)?\Z"
+_SURELY = r"\x1b(?:\]\d+;|P>\||P[01][$+]r|\[\?)"
+"""How a report begins, and no key."""
 _REST = rf"\]11;{_BODY}(?:\x07|\x1b\\|\Z)|P>\|{_BODY}(?:\x1b\\|\Z)|\[\?[\d;]+c"
 _PASTE = "\x1b[200~"
 _PATIENCE = 1.0  # seconds after which what has begun is no report
+_TYPED = 0.05  # seconds after which a single character is a key: reports come in larger pieces
 _MUTE = ("dumb", "linux", "cons25", "eterm", "sun", "vt52")
 
 
@@ -84,6 +91,11 @@ def is_light(colour: str) -> bool | None:
     return 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
 
 
+def _is_key(sequence: str) -> bool:
+    """Whether prompt_toolkit knows it, as a key or an event of the mouse."""
+    return sequence in ANSI_SEQUENCES or sequence.startswith("\x1b[M")
+
+
 class _Parser(PasteParser):
     """Keeps back what may be the beginning of a report until it is told that nothing follows (`flush`)."""
 
@@ -91,7 +103,7 @@ class _Parser(PasteParser):
         super().__init__(source)
         self._reports = reports
         self._held = ""
-        self._held_at = 0.0
+        self._held_at = self._fed_at = 0.0
         self._escaped = False  # an Esc went on as a key, and may have been a report's
 
     def feed(self, data: str) -> None:
@@ -99,20 +111,26 @@ class _Parser(PasteParser):
             held, self._held = (self._held, "") if data else ("", self._held)
             super().feed(held + data)  # what was kept back is pasted, too: the paste's own beginning came in pieces
             return
-        if self._held and time.monotonic() - self._held_at > _PATIENCE:
+        now = time.monotonic()
+        single = len(data) == 1 and data.isprintable() and data != "\\" and now - self._fed_at > _TYPED
+        self._fed_at = now
+        if now - self._held_at > _PATIENCE or (single and re.match(_SURELY, self._held)):
             self._held = "" if len(self._held) > 1 else self._held
         if self._escaped and re.match(_REST, data):
             self._held = "\x1b"
         self._escaped = False
-        data, self._held = self._held + data, ""
+        held, self._held = self._held, ""
+        data = held + data
         if "\x1b" in data:
             before, paste, after = data.partition(_PASTE)
             data = self._without_reports(before, whole=bool(paste)) + paste + after
+        if not (held and self._held.startswith(held)):
+            self._held_at = now
         super().feed(data)
 
     def flush(self) -> None:
         waiting = not self._reports.settled and self._held[1:2] in ("]", "P", "[")
-        if self._held and not (waiting or self._held.startswith(("\x1b]11;", "\x1bP>", "\x1b[?"))):
+        if self._held and not (waiting or re.match(_SURELY, self._held)):
             held, self._held = self._held, ""
             self._escaped = held == "\x1b" and not self._reports.settled
             super().feed(held)
@@ -122,11 +140,14 @@ class _Parser(PasteParser):
         out: list[str] = []
         at = 0
         for found in re.finditer(_REPORT, data):
+            if found["other"] is not None and _is_key(found[0]):
+                continue
             out.append(data[at : found.start()])
             at = found.end()
-            self._reports.take(found)
+            if found["other"] is None:
+                self._reports.take(found)
         begun = None if whole else re.search(_BEGUN, data[at:])
         if begun is not None:
-            self._held, self._held_at = begun[0], time.monotonic()
+            self._held = begun[0]
             return "".join(out) + data[at : at + begun.start()]
         return "".join(out) + data[at:]

@@ -88,6 +88,52 @@ def test_what_only_began_to_be_an_answer_is_dropped(source: PipeInput) -> None:
     assert typed(source, "text") == list("text")
 
 
+UNASKED = [
+    "\x1b]10;rgb:1/2/3\x07", "\x1b]11;" + "x" * 200 + "\x1b\\", "\x1b]52;c;aGVsbG8=\x07", "\x1bP1$r0m\x1b\\",
+    "\x1b_Gi=1;OK\x1b\\", "\x1b[97;5u", "\x1b[?997;1n", "\x1b[8;24;80t", "\x1b[?2026;2$y", "\x1b[>0;276;0c",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("report", UNASKED)
+def test_what_nobody_asked_for_is_no_key(source: PipeInput, report: str) -> None:
+    listening(source).settled = True
+    assert typed(source, f"a{report}b") == ["a", "b"]
+
+
+@pytest.mark.parametrize("report", ["\x1b]10;rgb:1/2/3\x07", "\x1b]52;c;aGVsbG8=\x1b\\", "\x1b[?997;1n"])
+def test_nor_is_it_when_it_comes_in_two_pieces(source: PipeInput, report: str) -> None:
+    listening(source).settled = True
+    for at in range(5, len(report)):
+        assert typed(source, report[:at], report[at:] + "x") == ["x"], at
+
+
+def test_keys_of_other_terminals_stay(source: PipeInput) -> None:
+    listening(source).settled = True
+    for keys in ("\x1b[[A", "\x1b[1;5D", "\x1bOP", "\x1b[Z", "\x1b[27;5;13~", "\x1bP0"):
+        assert "".join(typed(source, keys)) == keys
+
+
+def test_what_is_typed_behind_a_torn_answer_comes_through(source: PipeInput) -> None:
+    listening(source)
+    keys = typed(source, "\x1b]11;rgb:00")
+    for key in "each here":
+        time.sleep(0.06)
+        keys += typed(source, key)
+    assert keys == list("each here")
+
+
+def test_at_a_question_no_report_is_an_answer() -> None:
+    with Terminal() as terminal:
+        terminal.ready()
+        terminal.wait_for(lambda: QUESTION in terminal.raw)
+        terminal.send(FENCE)
+        terminal.send("ask ls\r")
+        terminal.wait_for("Run it?")
+        terminal.send("".join(UNASKED) + "x")
+        terminal.wait_for(lambda: terminal.prompt() == "x")
+        assert "allowed=" not in terminal.text()
+
+
 def test_a_colour_is_light_or_dark() -> None:
     assert is_light("rgb:ffff/ffff/ffff") and is_light("rgb:f/f/f") and is_light("rgba:fd/f6/e3/ff")
     assert is_light("rgb:0000/0000/0000") is False and is_light("rgb:28/2c/34") is False

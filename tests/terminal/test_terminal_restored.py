@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+import tty as modes
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,11 @@ class Tty:
     def _read(self) -> None:
         while select.select([self._master], [], [], 0.05)[0]:
             self.raw += os.read(self._master, 65536)
+
+    def unread(self) -> bool:
+        """Whether there is something for whoever reads the terminal next."""
+        modes.setraw(self._slave)
+        return bool(select.select([self._slave], [], [], 0)[0])
 
     def assert_as_found(self) -> None:
         assert termios.tcgetattr(self._slave) == self.before
@@ -161,6 +167,23 @@ def test_after_ctrl_c_twice_in_the_first_moments(opened: Any) -> None:
     tty.send(b"\x03\x03")
     assert tty.ended() == 0
     tty.assert_as_found()
+
+
+def test_a_late_answer_of_the_terminal_is_not_left_to_the_shell(opened: Any) -> None:
+    question = b"\x1b[c"
+    for _ in range(5):
+        tty = opened()
+        tty.wait_for(question)
+        asked = time.monotonic()
+        tty.send(b"\x04")
+        time.sleep(0.5)
+        tty.send(b"\x1b]11;rgb:00/00/00\x07\x1b[?62c")
+        in_time = time.monotonic() - asked < 0.7  # else this machine was too slow to tell
+        assert tty.ended() == 0
+        tty.assert_as_found()
+        if in_time:
+            assert not tty.unread()
+            break
 
 
 @pytest.mark.parametrize("option", ["broken=1", "bug=1"])
