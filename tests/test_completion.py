@@ -16,7 +16,7 @@ from programs import ROOT, Home, serving
 from scratchy import cli
 from scratchy.compose.seen import known_models, note_models
 from scratchy.shell.bash_words import parse, replies
-from scratchy.shell.completion import FILES, FOLDERS, VALUES, Offer, offer
+from scratchy.shell.completion import FILES, FOLDERS, VALUES, offer
 from scratchy.shell.completion_scripts import SHELLS
 
 PROGRAM = typer.main.get_command(cli.app)
@@ -207,7 +207,7 @@ def test_a_line_of_bash(line, words, word, head):
 @pytest.mark.parametrize("begun", ["", "'", '"'])
 @pytest.mark.parametrize("value", [value for value in ODD if "!" not in value])
 def test_what_bash_inserts_is_that_word_again(begun, value):
-    [kind, reply] = replies(parse(f"scratchy -s {begun}", BREAKS), Offer(values=[(value, "")]))
+    [kind, reply] = replies(parse(f"scratchy -s {begun}", BREAKS), VALUES, [value])
     done = subprocess.run(
         ["bash", "-c", f"printf '<%s>' {begun}{reply}{begun}"], capture_output=True, text=True, check=True
     )
