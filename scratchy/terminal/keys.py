@@ -57,7 +57,6 @@ class Actions(NamedTuple):
 def bind_keys(screen: Screen, actions: Actions, pastes: Pastes, waiting: Waiting) -> None:
     """Add our keys to the screen's."""
     ANSI_SEQUENCES.update(dict.fromkeys(_ENTERS, (Keys.Escape, Keys.ControlM)))
-    ANSI_SEQUENCES[END] = Keys.Ignore
     _bind_sending(screen, actions, waiting)
     _bind_queue(screen, waiting)
     _bind_interrupting(screen, actions, waiting)

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.input import Input
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
@@ -36,6 +37,7 @@ class PasteParser(Vt100Parser):
         self._source = source
         self._behind = False  # a paste has ended and the terminal was not quiet since
         self._kept: list[str] = []
+        ANSI_SEQUENCES[END] = Keys.Ignore  # one without a beginning
         super().__init__(self._take)
 
     @property

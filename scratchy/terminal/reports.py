@@ -108,8 +108,7 @@ class _Parser(PasteParser):
 
     def feed(self, data: str) -> None:
         if self._in_bracketed_paste or not data:
-            held, self._held = (self._held, "") if data else ("", self._held)
-            super().feed(held + data)  # what was kept back is pasted, too: the paste's own beginning came in pieces
+            super().feed(data)
             return
         now = time.monotonic()
         single = len(data) == 1 and data.isprintable() and data != "\\" and now - self._fed_at > _TYPED
@@ -126,7 +125,12 @@ class _Parser(PasteParser):
             data = self._without_reports(before, whole=bool(paste)) + paste + after
         if not (held and self._held.startswith(held)):
             self._held_at = now
+        begun, self._held = self._held, ""
         super().feed(data)
+        if self._in_bracketed_paste:  # whose own beginning came in pieces: this is pasted, too
+            super().feed(begun)
+        else:
+            self._held += begun
 
     def flush(self) -> None:
         waiting = not self._reports.settled and self._held[1:2] in ("]", "P", "[")
