@@ -324,6 +324,15 @@ def test_a_read_only_folder_is_said_before_the_first_message_and_can_be_read(hom
     assert "x  2 messages" in listed.stdout
 
 
+def test_a_folder_that_takes_no_files_is_named_and_not_a_file_of_ours(home):
+    where = {"SCRATCHY_SESSIONS_DIR": "/proc"}
+    talk = home.run(*home.script("Hi"), stdin="Hello\n", env=where)
+    once = home.run(*home.script("Hi"), "-p", "Hello", env=where)
+    assert talk.returncode == 0 and "Nothing can be saved in /proc (" in talk.stdout
+    assert "not saved: " in talk.stdout and "The line was not sent: Hello" in talk.stdout
+    assert once.returncode == 1 and "Nothing can be saved in /proc (" in once.stderr and ".lock" not in once.stderr
+
+
 def test_a_file_that_may_not_be_read(home):
     home.save("x", USER, HI)
     home.save("default", USER)

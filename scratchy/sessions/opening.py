@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scratchy.core.messages import Message
     from scratchy.core.ports import SessionWriter, Store
 
-READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)  # a lock file cannot be made there
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOENT)  # no lock can be made
 TAIL = 50  # messages that a resume reads; the rest waits for the first turn
 SHOWN, LIGHT = 6, 100_000  # … where they are long only these; characters of those that are not
 
