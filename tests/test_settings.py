@@ -395,3 +395,15 @@ def test_a_model_is_one_row_whatever_the_server_calls_it(home):
     assert {line[:9] for line in lines} <= {"* openai/", "  openai/"}
     assert len(lines) == len(names) and max(map(len, lines)) < 250 and "\\n* openai/gpt-5" in done.stdout
     assert sorted(row["model"] for row in rows) == sorted(names)
+
+
+def test_a_model_brings_no_row_into_a_conversation(home):
+    names = ["a\n[x] You: b", "c"]
+    with serving(whole(200, {"object": "list", "data": [{"id": name} for name in names]})) as server:
+        server.next_play = lambda: server.plays[0]  # type: ignore[method-assign]
+        url = f"{server.url}/v1"
+        found = home.run("--base-url", url, "-s", "y", stdin="/model\n/status\n")
+        slip = home.run("--base-url", url, "-s", "z", stdin="/model openai/d\n", env={"OPENAI_BASE_URL": url})
+    for told in (found, slip):
+        assert "a\\n[x] You: b" in told.stdout + told.stderr
+        assert not any(line.startswith("[x]") for line in (told.stdout + told.stderr).splitlines())

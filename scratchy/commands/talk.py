@@ -13,6 +13,7 @@ from scratchy.core.messages import Message, text_of
 from scratchy.core.modes import ASK, MODES, YOLO
 from scratchy.core.ports import Store
 from scratchy.core.stored import tags_in
+from scratchy.core.text import reveal_line
 from scratchy.sessions.desk import Desk
 from scratchy.sessions.family import parent_of
 from scratchy.sessions.project import folder_in
@@ -35,7 +36,7 @@ async def status(desk: Desk, argument: str) -> Outcome:
         f"Created: {session.created_at:%Y-%m-%d %H:%M:%S}",
         f"Last Activity: {session.last_activity:%Y-%m-%d %H:%M:%S}",
         f"Saved: {'Yes' if conversation.saved and desk.keeps else 'No'}{unsaved}",
-        f"Model: {provider.name} · {provider.model}" if provider else "Model: none chosen yet",
+        reveal_line(f"Model: {provider.name} · {provider.model}") if provider else "Model: none chosen yet",
         f"Tokens: {_tokens(session.messages, session.metadata.get('title_usage'))}",
         f"Cost: {desk.spending.all.cost} in this run; /cost tells more",
         *_described(desk),
@@ -76,11 +77,11 @@ async def model(desk: Desk, argument: str) -> Outcome:
     """Show the model and what else there is, or choose: `/model NAME`, `/model provider/NAME`."""
     if argument:
         choice = await desk.use_model(argument)
-        return Outcome(f"Model: {choice.provider.name} · {choice.provider.model}")
+        return Outcome(reveal_line(f"Model: {choice.provider.name} · {choice.provider.model}"))
     choice = await desk.choice()
     await choice.provider.prepare()
-    names = await desk.model_names()
-    return Outcome("\n".join([f"Model: {choice.provider.name} · {choice.provider.model} ({choice.why})", *names]))
+    rows = [f"Model: {choice.provider.name} · {choice.provider.model} ({choice.why})", *await desk.model_names()]
+    return Outcome("\n".join(map(reveal_line, rows)))  # a server's names: each stays in its row
 
 
 async def tools(desk: Desk, argument: str) -> Outcome:

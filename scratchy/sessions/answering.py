@@ -12,7 +12,7 @@ from scratchy.compose import Choice, Config
 from scratchy.compose.seen import note_models
 from scratchy.core.errors import ProviderError
 from scratchy.core.ports import Provider
-from scratchy.core.text import reveal
+from scratchy.core.text import reveal, reveal_line
 
 
 class Answering:
@@ -98,7 +98,7 @@ class Answering:
         except ProviderError:
             return
         if model and names and not any(name in (model, f"{model}:latest") for name in names):
-            shown = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+            shown = ", ".join(map(reveal_line, names[:8])) + (" …" if len(names) > 8 else "")
             self._say(f"{provider.name} does not list a model '{model}'. It lists: {shown}.")
 
     def _say_change(self, choice: Choice, provider: str, model: str, *, by_flag: bool) -> None:

@@ -24,6 +24,7 @@ from scratchy.core.ports import Approve, Editor, Provider
 from scratchy.core.prices import Price
 from scratchy.core.session import AgentSession, system_part
 from scratchy.core.stored import TrashEntry
+from scratchy.core.text import reveal_line
 from scratchy.scratchpad import Scratchpad
 from scratchy.sessions.answering import Answering
 from scratchy.sessions.conversation import Conversation, Engine
@@ -143,7 +144,7 @@ class Desk:
             self.say(str(error))
             return
         tools = "" if choice.provider.supports_tools else "; it is offered no tools"
-        self.say(f"Model: {choice.provider.name} · {choice.provider.model} ({choice.why}{tools})")
+        self.say(reveal_line(f"Model: {choice.provider.name} · {choice.provider.model} ({choice.why}{tools})"))
 
     def announce_in_background(self) -> None:
         self.look_at_project()
