@@ -166,7 +166,7 @@ class _Turn:
         """Check one call, ask for approval where needed, run it, put its result into the session."""
         verdict = Refuse(ToolResult(CUT_SHORT, is_error=True)) if cut_short else await self._tools.checked(call)
         started, name = self._clock.monotonic(), call["function"]["name"]
-        summary = call["function"]["arguments"] if isinstance(verdict, Refuse) else verdict.summary
+        summary = verdict.summary or (call["function"]["arguments"] if isinstance(verdict, Refuse) else "")
         if isinstance(verdict, Ask) and self._settings.approve is not None:
             request = ApprovalRequested(call, name, verdict.arguments, verdict.preview, verdict.scope)
             yield request

@@ -93,9 +93,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The call cannot run (unknown tool, arguments that do not fit, forbidden); the model is told why."""
+    """The call cannot run (unknown tool, arguments that do not fit, forbidden); the model is told why. `summary` one
+    line for the person, "" where nobody knows what the call would do."""
 
     result: ToolResult
+    summary: str = ""
 
 
 Verdict = Run | Ask | Refuse

@@ -314,7 +314,7 @@ class Repl:
         self._say_briefly(f"{desk.mode}: {MODES[desk.mode]}")
 
     def _expand(self) -> None:
-        self._screen.write(self._ready_folds().unfolded())
+        self._screen.write(self._ready_folds().unfolded(self._screen.width))
 
     def _ready_folds(self) -> Folds:
         folds: Folds = self._folds or import_module("scratchy.terminal.folds").Folds()

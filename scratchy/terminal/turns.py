@@ -216,7 +216,7 @@ class TurnView:
         self._push_line(tool_line(name, summary, event.is_error, end), of_the_model=True)
         output = event.display or event.output
         if event.is_error:
-            self._push_line(notice(f"  {first_line(event.display)}"))
+            self._push_line(notice(folded(f"  {first_line(event.display)}", width)))
         elif is_diff(output) and event.call["id"] not in self._asked:
             self._push_line(beginning(output, width))
         self._folds.add(f"{name} {one_line(event.summary[:500])}", output)
@@ -238,7 +238,7 @@ class TurnView:
         self._thoughts.clear()
         title = f"Thought for {duration(max(seconds, 1) * 1000).replace('.0 s', ' s')}"
         self._push_line(notice(title), of_the_model=True)
-        self._folds.add(title, text)
+        self._folds.add(title, text, prose=True)
 
     # -- what is written
 

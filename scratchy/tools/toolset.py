@@ -80,7 +80,7 @@ class Tools:
                 self._asked = call, effect
                 return Ask(arguments, effect.summary, effect.preview, effect.scope)
             case "refuse":
-                return Refuse(ToolResult(PLANNING, is_error=True))
+                return Refuse(ToolResult(PLANNING, is_error=True), effect.summary)
 
     def remember(self, call: ToolCall) -> None:
         effect = self._asked[1] if self._asked is not None and self._asked[0] is call else self._effect(call)

@@ -56,6 +56,8 @@ class Echo:
                 return Run({}, "echo")
             case "ask":
                 return Ask({}, "echo", "echo it", "this echo")
+            case "planned":
+                return Refuse(ToolResult("not now", is_error=True), "echo it")
             case name:
                 return Refuse(ToolResult(f"no tool {name}", is_error=True))
 
@@ -172,6 +174,11 @@ def test_missing_and_doubled_call_ids_are_made_unique() -> None:
 def test_an_unknown_tool_is_a_result_not_an_exception() -> None:
     session, events, _, _ = turn([calling(("a", "nope")), "done"])
     assert session.messages[2].get("is_error") and any(isinstance(e, ToolFinished) and e.is_error for e in events)
+
+
+def test_a_refused_call_is_told_as_the_tool_tells_it_where_it_can() -> None:
+    _, events, _, _ = turn([calling(("c1", "planned"), ("c2", "unknown")), "Done"])
+    assert [event.summary for event in events if isinstance(event, ToolFinished)] == ["echo it", "{}"]
 
 
 def test_the_step_limit_runs_the_last_tools_and_says_so() -> None:

@@ -119,17 +119,26 @@ def test_a_theme_applies_to_what_comes() -> None:
 
 def test_folds_are_bounded_and_begin_anew_with_the_newest() -> None:
     folds = Folds()
-    assert "No tool has run yet." in folds.unfolded()
+    assert "No tool has run yet." in folds.unfolded(80)
     for number in range(30):
         folds.add(f"tool {number}", f"output {number}")
-    assert "output 29" in folds.unfolded() and "output 28" in folds.unfolded()
+    assert "output 29" in folds.unfolded(80) and "output 28" in folds.unfolded(80)
     folds.add("new", "newest")
-    assert "newest" in folds.unfolded()
+    assert "newest" in folds.unfolded(80)
     for _ in range(19):
-        folds.unfolded()
-    assert "oldest" in folds.unfolded() and "newest" in folds.unfolded()
+        folds.unfolded(80)
+    assert "oldest" in folds.unfolded(80) and "newest" in folds.unfolded(80)
     folds.add("huge", "x" * 9_000_000)
-    assert len(folds.unfolded()) < 4_100_000 and "oldest" in folds.unfolded()
+    assert len(folds.unfolded(80)) < 4_100_000 and "oldest" in folds.unfolded(80)
+
+
+def test_thoughts_break_between_words_and_output_is_left_as_it_was() -> None:
+    folds = Folds()
+    folds.add("Thought for 1 s", "thoughts " * 20, prose=True)
+    body = folds.unfolded(40).split("\n", 1)[1]
+    assert body.split() == ["thoughts"] * 20 and max(map(len, body.split("\n"))) <= 40
+    folds.add("tool", "output " * 20)
+    assert "output " * 20 in folds.unfolded(40)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ class Tty:
 
     def unread(self) -> bool:
         """Whether there is something for whoever reads the terminal next."""
-        modes.setraw(self._slave)
+        modes.setraw(self._slave, termios.TCSANOW)
         return bool(select.select([self._slave], [], [], 0)[0])
 
     def assert_as_found(self) -> None:

@@ -1,5 +1,6 @@
 """What a turn's view puts into the live part and the scrollback, event by event, without a terminal."""
 
+import re
 import time
 from types import SimpleNamespace
 
@@ -34,3 +35,12 @@ def test_the_time_that_the_person_takes_is_nobodys_work() -> None:
     after = live.since
     view.show(ToolFinished(CALL, "run", "make", True, "", "", False, 5))
     assert live.since == after
+
+
+def test_a_refusal_breaks_between_words() -> None:
+    view, _ = view_of(40)
+    why = "not run: this is plan mode, in which nothing is changed. Say what you would do."
+    view.show(ToolFinished(CALL, "run", "touch x", False, why, why, True, 5))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", view.flush()).splitlines()[1:]
+    assert shown[0] == "✗ run touch x · not run" and " ".join(" ".join(shown[1:]).split()) == why
+    assert all(row.startswith("  ") and len(row) <= 40 for row in shown[1:])

@@ -39,4 +39,4 @@ def test_plan_refuses_what_does_more_than_read_and_says_so(tmp_path: Path):
     }  # fmt: skip
     assert found["read"] is Run and found["read elsewhere"] is Ask and found["web"] is Ask
     refused = make_tools(tmp_path, mode=lambda: "plan").check(call("execute_command", command="ls"))
-    assert isinstance(refused, Refuse) and "plan mode" in refused.result.output
+    assert isinstance(refused, Refuse) and "plan mode" in refused.result.output and refused.summary == "ls"
