@@ -20,7 +20,15 @@ from prompt_toolkit.utils import get_cwidth
 from scratchy.terminal.theme import toolkit_style, used
 
 _PASTE, _FOCUS = "\x1b[?2004", "\x1b[?1004"
-
+# Terminals differ in what they join to one sign, and in its cells; in the parts that are here they all agree, and these
+# have the cells that prompt_toolkit counts: none for what joins, two for a letter of a flag and for a tone of skin.
+_JOINS = ("\u200d", "\ufe0e", "\ufe0f")
+_FLAG_A, _WIDE_A, _TONE_1, _SHADES = 0x1F1E6, 0xFF21, 0x1F3FB, "░░▒▓▓"
+_PARTS: dict[int, str] = {
+    **{ord(char): "" for char in _JOINS},
+    **{_FLAG_A + at: chr(_WIDE_A + at) for at in range(26)},
+    **{_TONE_1 + at: 2 * shade for at, shade in enumerate(_SHADES)},
+}
 
 _MENU = {
     "completion-menu": "noinherit",
@@ -52,6 +60,10 @@ class Frames(Vt100_Output):
             if self._lacks:
                 self._buffer[:] = ["".join(self._buffer).encode(self.encoding(), "cells").decode(self.encoding())]
             super().flush()
+
+    def write(self, data: str) -> None:
+        """Joined emoji as their parts: what is drawn over and over must be where it is counted to be."""
+        super().write(data if data.isascii() else data.translate(_PARTS))
 
     def enable_bracketed_paste(self) -> None:
         self._ours = True

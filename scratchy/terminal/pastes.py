@@ -27,10 +27,7 @@ class Pastes:
     def shown(self, text: str) -> str:
         """What to put into the prompt for a paste of `text`."""
         text = clean(text.replace("\r\n", "\n").replace("\r", "\n"))
-        lines = text.removesuffix("\n").count("\n") + 1
-        if lines < _LINES and len(text) < _CHARACTERS:
-            return text
-        return self.mark(text)
+        return self.mark(text) if _is_long(text) else text
 
     def mark(self, text: str) -> str:
         """What stands for `text`, whatever its length."""
@@ -40,6 +37,13 @@ class Pastes:
     def expanded(self, line: str) -> str:
         """`line` with each mark of this window replaced by what was pasted; others are text."""
         return re.sub(_IMAGE, self._image, re.sub(_MARK, self._text, line))
+
+    def told(self, line: str) -> str:
+        """`line`, expanded and sent, as the transcript shows it: the long pastes of this window as their marks."""
+        for number, text in sorted(enumerate(self._texts, 1), key=lambda paste: -len(paste[1])):
+            if _is_long(text):
+                line = line.replace(text, self._mark(number))
+        return line
 
     def image(self) -> str:
         """What stands for an image that is being looked at; until it is settled it stands for itself."""
@@ -76,3 +80,7 @@ class Pastes:
     def _mark(self, number: int) -> str:
         lines = self._texts[number - 1].removesuffix("\n").count("\n") + 1
         return f"[Pasted #{number}, {lines} line{'s' if lines > 1 else ''}]"
+
+
+def _is_long(text: str) -> bool:
+    return text.removesuffix("\n").count("\n") + 1 >= _LINES or len(text) >= _CHARACTERS

@@ -181,7 +181,7 @@ class Repl:
 
     async def _turn(self, line: str) -> None:
         conversation, screen, show = self._ready_desk().conversation, self._screen, await self._loaded_show()
-        screen.write(user_lines(self._prompt(), line))
+        screen.write(user_lines(self._prompt(), self._pastes.told(line)))
         conversation.approve = show.approve
         view = show.turn(conversation.session_id)
         self._waiting.sending = lambda: "" if view.begun else line

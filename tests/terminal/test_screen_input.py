@@ -47,7 +47,7 @@ def test_ctrl_r_searches_the_history() -> None:
         terminal.wait_for(lambda: terminal.text().count("needle in hay") > 3)
 
 
-def test_a_long_paste_collapses_and_is_sent_whole() -> None:
+def test_a_long_paste_collapses_is_sent_whole_and_stands_folded_in_the_transcript() -> None:
     with Terminal() as terminal:
         terminal.ready()
         terminal.paste("\r".join(f"line {number}" for number in range(1, 121)))
@@ -58,6 +58,7 @@ def test_a_long_paste_collapses_and_is_sent_whole() -> None:
         terminal.send("\r")
         terminal.wait_for("line 120 and moreshort lines")
         assert "You said: line 1 line 2 line 3" in terminal.text()
+        assert "You: [Pasted #1, 120 lines] and moreshort\nlines\n[default] 🤖 Assistant:" in terminal.text()
 
 
 def test_history_is_kept_private_shared_and_whole(tmp_path: Path) -> None:
