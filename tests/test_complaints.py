@@ -16,6 +16,7 @@ from draftbench import Home, kill, serving, soon, standing
 
 from scratchy import SessionManager
 from scratchy.core.messages import text_of
+from scratchy.terminal.approve import CALM
 
 MEGABYTES = 200 if os.environ.get("CI_LONG") else 20
 RECORDS = "\u2028 \u2029 \x85 \x0b \x0c \x1c \x1d \x1e \r \r\n \n"
@@ -294,6 +295,7 @@ def test_complaint_5_sessions_are_deleted_in_the_picker_into_the_trash(home: Hom
         terminal.wait_for(lambda: "1 of 2" in terminal.text())
         terminal.send("\x18")
         terminal.wait_for("To the trash (y/n): 'alpha'")
+        terminal.read(2 * CALM)
         terminal.send("y")
         soon(lambda: not home.store.exists("alpha"), terminal)
         terminal.send("\x1b")

@@ -29,6 +29,7 @@ from scratchy.commands.outcome import Choose
 from scratchy.commands.outcome import Row as Choice
 from scratchy.commands.rows import shown as on_one_line
 from scratchy.commands.rows import straight
+from scratchy.terminal.approve import CALM
 from scratchy.terminal.layout import Row, clip, wrapped
 from scratchy.terminal.lines import one_line
 from scratchy.terminal.screen import Screen
@@ -79,6 +80,7 @@ class Menu:
         self.keys = KeyBindings()
         self._ask: str = ""  # what the entry line is for; a question that a key answers
         self._then: Callable[[str], None] | None = None
+        self._asked_at = float("inf")  # when the question was drawn
         self._confirmed_at = float("-inf")
         self._at = self._top = 0
         self._marked: Any = None  # what the person went to
@@ -92,9 +94,7 @@ class Menu:
         self._entry_control = BufferControl(
             self._entry, [BeforeInput(lambda: [("class:prompt", self._ask)])], key_bindings=self._entry_keys()
         )
-        self._question = FormattedTextControl(
-            lambda: [("class:question", self._ask)], focusable=True, key_bindings=self._question_keys()
-        )
+        self._question = FormattedTextControl(self._drawn_question, focusable=True, key_bindings=self._question_keys())
         self._bind_moving()
         self._bind_leaving()
         self.container = self._made_container()
@@ -125,8 +125,9 @@ class Menu:
         get_app().layout.focus(self._entry_control)
 
     def confirm(self, question: str, then: Callable[[str], None]) -> None:
-        """One key answers: y is yes, any other no."""
+        """One key answers: y is yes, any other no. What is pressed before a person can have read it answers nothing."""
         self._ask, self._then, self.note = question, then, ""
+        self._asked_at = float("inf")
         get_app().layout.focus(self._question)
 
     # -- keys
@@ -192,9 +193,14 @@ class Menu:
     def _question_keys(self) -> KeyBindings:
         keys = KeyBindings()
 
+        def is_read() -> bool:
+            return time.monotonic() - self._asked_at >= CALM
+
         @keys.add("y")
         @keys.add("Y")
         def _(event: KeyPressEvent) -> None:
+            if not is_read():
+                return
             event.app.layout.focus(self._filter_control)
             self._confirmed_at = time.monotonic()
             if self._then is not None:
@@ -203,12 +209,17 @@ class Menu:
         for key in ("escape", "enter", "c-c", "tab", "up", "down", Keys.Any):
 
             @keys.add(key)
-            def _(event: KeyPressEvent) -> None:
-                event.app.layout.focus(self._filter_control)
+            def _(event: KeyPressEvent, leaves: bool = key in ("escape", "c-c")) -> None:
+                if leaves or is_read():
+                    event.app.layout.focus(self._filter_control)
 
         return keys
 
     # -- drawing
+
+    def _drawn_question(self) -> StyleAndTextTuples:
+        self._asked_at = min(self._asked_at, time.monotonic())
+        return [("class:question", self._ask)]
 
     def _made_container(self) -> HSplit:
         def at_top(control: UIControl) -> ConditionalContainer:

@@ -2,10 +2,12 @@
 
 What follows an end mark without a pause is kept back until the terminal is quiet. Should another end mark be in it, all
 before that was pasted, too, and no key: it could send, run and leave, and what is read after us would run the rest.
+The end of a paste may never come, when what carried it was cut: Ctrl-C, by itself and between silences, ends it then.
 Not here: what a paste becomes (pastes), what a key does (keys).
 """
 
 import select
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -21,6 +23,8 @@ _BEGIN = "\x1b[200~"
 _QUIET = 0.1  # seconds without input after which a few characters behind a paste are keys
 _QUIET_LONG = 1.0  # and more of them than a person types so fast: a slow line may still bring the rest
 _FEW = 8
+_STALLED = 0.3  # seconds without input after which a Ctrl-C that comes alone may be a key though a paste has no end
+_CTRL_C = "\x03"
 
 Patience = Callable[[float | None], None]
 """Told how many seconds from now without input `flush` is wanted; None: as usual."""
@@ -37,6 +41,8 @@ class PasteParser(Vt100Parser):
         self._source = source
         self._behind = False  # a paste has ended and the terminal was not quiet since
         self._kept: list[str] = []
+        self._pressed = ""  # Ctrl-C, while it is not known whether it is pasted
+        self._came = float("-inf")  # when the last input did
         ANSI_SEQUENCES[END] = Keys.Ignore  # one without a beginning
         super().__init__(self._take)
 
@@ -46,16 +52,31 @@ class PasteParser(Vt100Parser):
         return self._in_bracketed_paste or self._behind
 
     def feed(self, data: str) -> None:
-        if self._in_bracketed_paste or not self._behind:
+        before, self._came = self._came, time.monotonic()
+        if self._in_bracketed_paste and self._is_pressed(data, self._came - before):
+            self._pressed += data
+            self.patience(_QUIET)
+        elif self._in_bracketed_paste or not self._behind:
+            if self._pressed:
+                self.patience(None)
+            data, self._pressed = self._pressed + data, ""
             super().feed(data)
         elif data:
             self._keep(data)
 
+    def _is_pressed(self, data: str, silence: float) -> bool:
+        """Whether that is Ctrl-C by itself, once or more."""
+        return bool(data) and not data.strip(_CTRL_C) and (bool(self._pressed) or silence >= _STALLED)
+
     def flush(self) -> None:
-        if self._behind and not more_waits(self._source):
+        if (self._behind or self._pressed) and not more_waits(self._source):
+            if self._in_bracketed_paste:
+                self._in_bracketed_paste = False
+                self._take(KeyPress(Keys.BracketedPaste, self._paste_buffer))
             self._behind = False
             self.patience(None)
-            kept, self._kept = "".join(self._kept), []
+            kept, self._kept, self._pressed = "".join(self._kept) + self._pressed, [], ""
+            self._came = time.monotonic()
             super().feed(kept)
         super().flush()
 

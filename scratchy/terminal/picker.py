@@ -25,6 +25,7 @@ from scratchy.sessions.naming import change_tags, changed_tags, tags_in, with_ta
 from scratchy.terminal.frames import open_output, style
 from scratchy.terminal.lines import error, notice
 from scratchy.terminal.menu import Menu, choose, shown
+from scratchy.terminal.pasting import watch_pastes
 from scratchy.terminal.screen import Screen, quick_escape
 from scratchy.terminal.session_rows import SessionRows
 
@@ -64,6 +65,7 @@ async def picked(manager: SessionManager, folder: str) -> str | None:
     menu = Menu(rows, space, lambda: app.invalidate())
     app = Application(layout=Layout(menu.container, menu.focus), style=style(), output=output, erase_when_done=True)
     quick_escape(app)
+    watch_pastes(app)
     deeds = Deeds(menu, rows, manager, None)
     menu.answer.add_done_callback(lambda _: app.exit() if app.is_running and not app.is_done else None)
     signals: list[int] = []

@@ -1,6 +1,7 @@
 """A paste that holds the mark of its own end is a paste to its real end: nothing of it is ever a key."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,38 @@ def test_what_is_typed_right_behind_a_paste_comes_through(home: Home) -> None:
     assert home.said() == ["pasted and typed text", "one two"]
 
 
+@pytest.mark.parametrize("presses", [("\x03", "\x03"), ("\x03\x03",)])
+def test_ctrl_c_gets_out_of_a_paste_that_was_cut(home: Home, presses: tuple[str, ...]) -> None:
+    with home.open() as terminal:
+        standing(terminal)
+        terminal.send(f"{BEGIN}never ended")
+        terminal.read(0.2)
+        terminal.send("\x03abc\r")  # which may be pasted, for more follows
+        terminal.read(0.5)
+        assert terminal.prompt() == "" and home.said() == []
+        for press in presses:
+            terminal.send(press)
+            terminal.read(0.5)
+        assert terminal.exit_code() == 0
+    assert home.said() == []
+
+
+def test_what_came_of_a_paste_that_was_cut_stands_there_after_the_turn(home: Home) -> None:
+    home.model.free.clear()
+    with home.open() as terminal:
+        standing(terminal)
+        terminal.send("ask\r")
+        soon(lambda: len(home.model.asked) == 1, terminal)
+        terminal.send(f"{BEGIN}never ended")
+        terminal.read(0.5)
+        terminal.send("\x03")  # ends the turn, as always
+        standing(terminal, text="never ended")
+        home.model.free.set()
+        terminal.send(", typed\r")
+        terminal.wait_for("Answer 2")
+    assert home.said()[-1] == "never ended, typed"
+
+
 def typed(terminal: Terminal, line: str) -> None:
     """A shell line: its mark is a key by itself, as a person presses it."""
     terminal.send(line[0])
@@ -122,6 +155,23 @@ def keys(source: PipeInput, *pieces: str) -> list[tuple[str, str]]:
         source.send_text(piece)
         out += [(press.key, press.data) for press in source.read_keys()]
     return out + [(press.key, press.data) for press in source.flush_keys()]
+
+
+def test_ctrl_c_is_a_key_in_a_paste_only_by_itself_between_silences(source: PipeInput) -> None:
+    source.vt100_parser = PasteParser(source)
+    source.send_text(f"{BEGIN}\x03")
+    source.read_keys()
+    source.send_text("\x03")
+    assert source.read_keys() == [] and source.flush_keys() == []  # no silence before
+    time.sleep(0.31)
+    source.send_text("\x03")
+    assert source.read_keys() == []
+    assert keys(source, f"more{END}") == [(Keys.BracketedPaste, "\x03\x03\x03more")]  # none behind
+    source.send_text(f"{BEGIN}cut")
+    source.read_keys()
+    time.sleep(0.31)
+    assert keys(source, "\x03") == [(Keys.BracketedPaste, "cut"), (Keys.ControlC, "\x03")]
+    assert keys(source, "k") == [("k", "k")]
 
 
 @given(cuts=st.lists(st.integers(min_value=1, max_value=60), max_size=6), reported=st.booleans())

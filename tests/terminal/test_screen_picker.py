@@ -16,6 +16,7 @@ from ptys import PATIENCE, ROOT, Terminal
 
 from scratchy import SessionManager
 from scratchy.core.stored import Header
+from scratchy.terminal.approve import CALM
 
 pytestmark = pytest.mark.timeout(8 * PATIENCE)
 CTRL_A, CTRL_C, CTRL_R, CTRL_T, CTRL_U, CTRL_X = "\x01", "\x03", "\x12", "\x14", "\x15", "\x18"
@@ -161,6 +162,28 @@ def test_rename_refuses_what_is_taken_or_held_and_says_it(desk: Desk) -> None:
         assert desk.ids() == {"my project", "beta"} and len(desk.sessions.trash()) == 1
 
 
+def reply(terminal: Terminal, key: str) -> None:
+    """An answer to a question that stands there and could be read."""
+    terminal.read(2 * CALM)
+    terminal.send(key)
+
+
+def test_keys_that_were_typed_before_the_question_was_read_do_not_answer_it(desk: Desk) -> None:
+    desk.session("alpha", "x", "y")
+    with desk.open() as terminal:
+        terminal.wait_for(lambda: marked(terminal).startswith("alpha"))
+        terminal.send(CTRL_X + "y\rYn")
+        terminal.wait_for("To the trash (y/n): 'alpha'")
+        terminal.read(2 * CALM)
+        assert "To the trash (y/n): 'alpha'" in screen(terminal) and desk.ids() == {"alpha"}
+        terminal.send(ESC)
+        terminal.wait_for(lambda: filtering(terminal) == "")
+        terminal.send(CTRL_X)
+        terminal.wait_for("To the trash (y/n): 'alpha'")
+        reply(terminal, "y")
+        terminal.wait_for("'alpha' is in the trash")
+
+
 def test_delete_asks_moves_to_the_trash_and_leaves_alone_what_others_hold(desk: Desk) -> None:
     desk.session("alpha", "x", "y")
     desk.session("beta", "x", "y")
@@ -180,24 +203,24 @@ def test_delete_asks_moves_to_the_trash_and_leaves_alone_what_others_hold(desk: 
             terminal.wait_for(f"held by process {holder.pid}")
             terminal.send(CTRL_U + "alpha" + CTRL_X)
             terminal.wait_for("To the trash (y/n): 'alpha'")
-            terminal.send("n")
+            reply(terminal, "n")
             terminal.wait_for(lambda: filtering(terminal) == "alpha")
             assert "alpha" in desk.ids()
             terminal.send(CTRL_X)
             terminal.wait_for("To the trash (y/n)")
-            terminal.send("y\r")  # the Enter is part of the answer
+            reply(terminal, "y\r")  # the Enter is part of the answer
             terminal.wait_for("'alpha' is in the trash")
             terminal.send(CTRL_U + "beta")
             terminal.wait_for(lambda: marked(terminal).startswith("[held"))
             terminal.send(CTRL_X)
             terminal.wait_for("To the trash (y/n)")
-            terminal.send("y")
+            reply(terminal, "y")
             terminal.wait_for(lambda: "is held" in screen(terminal).split("To the trash")[-1])
             terminal.send(CTRL_U + "damaged")
             terminal.wait_for("cannot be read")
             terminal.send(CTRL_X)
             terminal.wait_for("To the trash (y/n): 'damaged'")
-            terminal.send("y")
+            reply(terminal, "y")
             terminal.wait_for("'damaged' is in the trash")
         holder.communicate("")
     assert desk.ids() == {"beta", "gamma"} and {e.session_id for e in desk.sessions.trash()} == {"alpha", "damaged"}
@@ -215,7 +238,7 @@ def test_the_open_session_may_be_renamed_tagged_and_deleted_there_too(desk: Desk
         assert desk.sessions.store.header("mine")[0].metadata["tags"] == ["work"]
         terminal.send(CTRL_X)
         terminal.wait_for("To the trash (y/n): 'mine'")
-        terminal.send("y")
+        reply(terminal, "y")
         terminal.wait_for("'mine' is in the trash")
         terminal.send(ESC)
         terminal.wait_for("Created new session")
