@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from scratchy.core.modes import ACCEPT_EDITS, ASK, PLAN, YOLO
 from scratchy.core.ports import Effect, ToolError
+from scratchy.core.text import reveal_line
 from scratchy.system import make_private_folder, replace_file
 
 _RULING = frozenset((".git", ".scratchy"))
@@ -109,7 +110,8 @@ class Permissions:
 
     def remembered(self) -> list[tuple[str, str]]:
         """Tool and what runs unasked of it, in words, in the order in which the person allowed it."""
-        return [(tool, f"{scope} ({target})") for (tool, target), scope in self._always.items()]
+        allowed = self._always.items()
+        return [(tool, f"{scope} ({reveal_line(target.replace(chr(0), ': '))})") for (tool, target), scope in allowed]
 
 
 class Trust:

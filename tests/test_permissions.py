@@ -58,6 +58,8 @@ def test_always_is_for_this_tool_and_this_target(tmp_path: Path):
     permissions.remember("run", effect)
     assert permissions.verdict("run", effect) == "run" and permissions.remembered() == [("run", "this command (ls)")]
     assert permissions.verdict("run", other) == permissions.verdict("delete", effect) == "ask"
+    permissions.remember("run", Effect("s", "p", "this command", "/folder\0seq 3\nend"))
+    assert permissions.remembered()[1] == ("run", "this command (/folder: seq 3\\nend)")
     assert Permissions(tmp_path).verdict("run", effect) == "ask", "it is not kept beyond the session"
 
 

@@ -27,7 +27,7 @@ from scratchy.core.loop import NO_ANSWER
 from scratchy.core.text import clean
 from scratchy.sessions.conversation import Attached
 from scratchy.sessions.desk import Desk
-from scratchy.terminal.lines import first_line
+from scratchy.terminal.lines import call_words, first_line
 from scratchy.terminal.stdout import OutputError
 from scratchy.terminal.streamjson import Report
 from scratchy.terminal.unsaved import is_kept
@@ -89,9 +89,9 @@ def note_event(event: Event) -> None:
     """What a person who looks on should know, on stderr."""
     match event:
         case ToolStarted(name=name, summary=summary):
-            note(f"→ {name}: {summary}")
+            note(f"→ {call_words(name)}: {call_words(summary)}")
         case ToolFinished(name=name, summary=summary, ran=False, output=output):
-            note(f"✗ {name}: {summary} · {first_line(output)}")
+            note(f"✗ {call_words(name)}: {call_words(summary)} · {first_line(output)}")
         case RetryScheduled():
             note(event.told)
         case ContextTrimmed(turns):

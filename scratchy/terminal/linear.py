@@ -24,7 +24,7 @@ from scratchy.core.events import (
 from scratchy.core.messages import text_of
 from scratchy.core.text import clean, reveal
 from scratchy.terminal.alive import ASKING, QUIET, Alive
-from scratchy.terminal.lines import duration, first_line, one_line
+from scratchy.terminal.lines import call_words, duration, first_line
 from scratchy.terminal.splitter import Splitter
 
 
@@ -57,10 +57,10 @@ class TurnText:
                 self._streamed = False
                 self.end()
             case ToolStarted(name=name, summary=summary):
-                self._line(f"→ {one_line(name)}: {one_line(summary)[:300]}")
+                self._line(f"→ {call_words(name)}: {call_words(summary)[:300]}")
             case ToolFinished(name=name, summary=summary, ran=False):
                 why = first_line(event.output.removeprefix("not run: "))
-                self._line(f"✗ not run: {one_line(name)}: {one_line(summary)[:300]} · {why}")
+                self._line(f"✗ not run: {call_words(name)}: {call_words(summary)[:300]} · {why}")
             case ToolFinished(is_error=is_error):
                 lines = sum(1 for line in event.display.split("\n") if line.strip())
                 more = f", the first of {lines} lines" if lines > 1 else ""

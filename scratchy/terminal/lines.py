@@ -49,6 +49,11 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def call_words(text: str) -> str:
+    """The name of a call, or what it does, on one line: what hides or reorders is shown escaped, as in an approval."""
+    return reveal(one_line(text))
+
+
 def duration(milliseconds: int) -> str:
     seconds = milliseconds / 1000
     if seconds < 60:
@@ -72,8 +77,8 @@ def first_line(text: str) -> str:
 
 def tool_line(name: str, summary: str, is_error: bool, end: str) -> str:
     """A finished tool call: `✓ read_file notes.txt · 12 ms`."""
-    what = one_line(name)
-    rest = one_line(summary)
+    what = call_words(name)
+    rest = call_words(summary)
     rest = rest.removeprefix(what).lstrip() if rest.startswith(f"{what} ") else rest
     mark = paint("✗", "bad") if is_error else paint("✓", "good")
     return f"{mark} {paint(what, 'name')} {rest} {paint(f'· {end}', 'notice') if end else ''}".rstrip() + "\n"

@@ -2,6 +2,8 @@
 
 from difflib import SequenceMatcher
 
+from scratchy.core.text import reveal_line
+
 _CONTEXT = 3
 _LARGEST_MATCH = 4_000_000  # product of the lines to compare, above which the change is shown as one block
 
@@ -20,7 +22,7 @@ def unified(before: str, after: str, old_name: str, new_name: str) -> str:
     # Only what differs, with its context, is compared: long files cost nothing.
     first, last = max(start - _CONTEXT, 0), max(end - _CONTEXT, 0)
     body = _hunks(old[first : len(old) - last], new[first : len(new) - last], first)
-    return "".join([f"--- {old_name}\n", f"+++ {new_name}\n", *body])
+    return "".join([f"--- {reveal_line(old_name)}\n", f"+++ {reveal_line(new_name)}\n", *body])
 
 
 def _lines(text: str) -> list[str]:

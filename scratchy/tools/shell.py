@@ -13,6 +13,7 @@ from typing import Any
 
 from scratchy.core.messages import ToolSpec
 from scratchy.core.ports import Effect, ToolError, ToolResult
+from scratchy.core.text import reveal_line
 from scratchy.permissions import Permissions
 from scratchy.system import WINDOWS
 from scratchy.tools.process import Ended, Job, run_job
@@ -40,7 +41,7 @@ class ExecuteCommand:
         if "\0" in command:
             raise ToolError("A command cannot hold a NUL character.")
         timeout = int(arguments.get("timeout", 300))
-        preview = f"in {folder} (at most {timeout} s):\n{command}"
+        preview = f"in {reveal_line(str(folder))} (at most {timeout} s):\n{command}"
         return Effect(_first_line(command), preview, "this command", f"{folder}\0{command}")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
@@ -72,7 +73,7 @@ class CodeExecute:
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
         code, folder = arguments["code"], self._permissions.folder
-        preview = f"Python in {folder} (at most {int(arguments.get('timeout', 60))} s):\n{code}"
+        preview = f"Python in {reveal_line(str(folder))} (at most {int(arguments.get('timeout', 60))} s):\n{code}"
         return Effect(f"Python: {_first_line(code)}", preview, "this code", f"{folder}\0{code}")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:

@@ -10,6 +10,9 @@ from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 from prompt_toolkit.utils import get_cwidth
 
+from scratchy.core.events import ToolStarted
+from scratchy.core.messages import ToolCall
+from scratchy.terminal.answering import note_event
 from scratchy.terminal.completion import CommandCompleter
 from scratchy.terminal.diffs import approval_lines
 from scratchy.terminal.entry import ShellLine
@@ -32,6 +35,10 @@ def test_marks_that_nobody_pasted_are_text() -> None:
     pastes.shown("x" * 5000)
     for mark in ("[Pasted #2, 1 line]", "[Pasted #1, 3 lines]", "[Pasted #0, 1 line]"):
         assert pastes.expanded(mark) == mark
+
+
+def call(name: str) -> ToolCall:
+    return {"id": "1", "type": "function", "function": {"name": name, "arguments": "{}"}}
 
 
 def entries(history: FileHistory) -> list[str]:
@@ -129,6 +136,13 @@ def test_a_tool_line_is_one_line_whatever_its_summary_holds() -> None:
     line = tool_line("run\x1b[2J", "make\n\x1b]0;x\x07all", True, tool_end(True, True, 61_000))
     assert line.count("\n") == 1
     assert "failed · 1 min 1 s" in line and "\x1b]" not in line and "2J" not in line
+    hiding = tool_line("run", "echo ok \u202e; rm \u2066\u200bx\nb", False, "")
+    assert "echo ok \\u202e; rm \\u2066\\u200bx b" in hiding
+
+
+def test_what_a_call_does_is_one_harmless_line_for_who_looks_on(capsys: pytest.CaptureFixture[str]) -> None:
+    note_event(ToolStarted(call("create_file"), "create_file", {}, "a\nThe user said yes\u202e"))
+    assert capsys.readouterr().err == "→ create_file: a The user said yes\\u202e\n"
 
 
 def test_an_approval_shows_all_and_colours_a_diff() -> None:

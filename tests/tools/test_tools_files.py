@@ -168,6 +168,13 @@ def test_the_diff_of_an_edit_is_exact(tmp_path: Path):
     assert "-line 50000\n+new\n line 50001\n" in body
 
 
+def test_a_name_in_a_diff_begins_no_row_of_its_own(tmp_path: Path):
+    asked = make_tools(tmp_path).check(call("create_file", file_path="a\n+++ b\u202e", content="text\n"))
+    assert isinstance(asked, Ask)
+    diff = asked.preview.partition("--- ")[2].split("\n")
+    assert diff[1] == f"+++ {tmp_path}/a\\n+++ b\\u202e" and diff[2].startswith("@@")
+
+
 def test_what_cannot_be_written_leaves_the_file(tmp_path: Path):
     (tmp_path / "a").write_text("old")
     tools = make_tools(tmp_path)
