@@ -364,7 +364,8 @@ def test_help_names_all_and_each_has_its_words(window):
     assert {"/help", "/status", "/info", "/sessions", "/list", "/new", "/resume", "/continue", "/switch", "/clear",
             "/rename", "/delete", "/trash", "/restore", "/history", "/model", "/tools", "/copy", "/export", "/import",
             "/system", "/search", "/title", "/tag", "/fork", "/branch", "/rewind", "/redo", "/undo", "/tree",
-            "/doctor", "/permissions", "/cost", "/editor", "/theme", "/exit", "/quit"} == set(command_names())  # fmt: skip
+            "/doctor", "/permissions", "/cost", "/editor", "/theme", "/exit",
+            "/quit"} == set(command_names())  # fmt: skip
 
 
 @pytest.mark.parametrize("line", ["/new x", "/resume x", "/clear", "/delete", "/rename x", "/restore", "/model demo"])

@@ -48,8 +48,8 @@ COMMAND_LINE = {
 }  # the entry: may import every room
 MAY_IMPORT_IN_FUNCTIONS = {
     "cli.py", "session_cli.py", "setup_cli.py", "compose/commands.py", "compose/exchange.py", "compose/files.py",
-    "compose/imports.py", "compose/mentions.py", "compose/stores.py", "compose/prices.py", "compose/providers.py", "compose/searching.py",
-    "compose/tools.py", "terminal/repl.py",
+    "compose/imports.py", "compose/mentions.py", "compose/stores.py", "compose/prices.py", "compose/providers.py",
+    "compose/searching.py", "compose/tools.py", "terminal/repl.py",
 }  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -53,7 +53,8 @@ def calling(name: str, arguments: dict[str, Any] | str, call_id: str = "c1") -> 
 def toolset(*functions: Any, folder: Path = Path(".")) -> Tools:
     from scratchy.permissions import Permissions
 
-    return Tools([tool_from_function(f) for f in functions], permissions=Permissions(folder, mode=lambda: "yolo"), scratchpad=None)
+    permissions = Permissions(folder, mode=lambda: "yolo")
+    return Tools([tool_from_function(f) for f in functions], permissions=permissions, scratchpad=None)
 
 
 def converse(store: Any, provider: Any, *functions: Any, session_id: str = "s", **engine: Any) -> Conversation:

@@ -335,7 +335,7 @@ class Desk:
             log.write("closed\n")
 
 
-async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:
+async def dispatch(desk: Desk, line: str, *, busy: bool = False) -> Outcome:  # noqa: PLR0911 - a line a command
     word, _, rest = line.removeprefix("/").partition(" ")
     match word:
         case "exit":
