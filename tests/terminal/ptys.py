@@ -19,11 +19,19 @@ PROGRAM = Path(__file__).with_name("fake_program.py")
 ROOT = Path(__file__).parents[2]
 PATIENCE = 15.0
 _NOT_PASSED = {
-    "NO_COLOR", "VISUAL", "EDITOR", "COLORTERM", "COLORFGBG", "TERM_PROGRAM",
+    "NO_COLOR", "VISUAL", "EDITOR", "COLUMNS", "LINES", "COLORTERM", "COLORFGBG", "TERM_PROGRAM",
     "TMUX", "STY", "KITTY_WINDOW_ID", "VTE_VERSION", "WEZTERM_PANE", "ALACRITTY_WINDOW_ID", "KONSOLE_VERSION",
     "WT_SESSION", "ITERM_SESSION_ID", "GHOSTTY_RESOURCES_DIR",
 }  # fmt: skip
 """Of the terminal that the tests run in, which is not this one."""
+
+
+class _Screen(pyte.HistoryScreen):
+    """pyte's own `display` fails on the second half of a wide character whose first half was overwritten."""
+
+    @property
+    def display(self) -> list[str]:
+        return ["".join(self.buffer[row][at].data for at in range(self.columns)) for row in range(self.lines)]
 
 
 class Terminal:
@@ -53,7 +61,7 @@ class Terminal:
         self.pid: int = self._child.pid
         self.raw = b""
         self.columns = columns
-        self.screen: Any = pyte.HistoryScreen(columns, rows, history=5000)
+        self.screen: Any = _Screen(columns, rows, history=5000)
         self._stream: Any = pyte.ByteStream(self.screen)
 
     def __enter__(self) -> "Terminal":
