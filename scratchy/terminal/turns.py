@@ -34,7 +34,7 @@ from scratchy.terminal.diffs import approval_lines, beginning, is_diff
 from scratchy.terminal.folding import folded
 from scratchy.terminal.folds import Folds
 from scratchy.terminal.layout import TAIL_ROWS, Running, clip
-from scratchy.terminal.lines import duration, error, first_line, header, notice, one_line, tool_end, tool_line
+from scratchy.terminal.lines import call_words, duration, error, first_line, header, notice, tool_end, tool_line
 from scratchy.terminal.pace import Pace
 from scratchy.terminal.render import Renderer
 from scratchy.terminal.screen import Screen
@@ -209,17 +209,17 @@ class TurnView:
     def _finished(self, event: ToolFinished) -> None:
         """One line; of an edit that nobody was asked about, the beginning of its diff, too."""
         self._live.running.pop(event.call["id"], None)
-        width, name = self._screen.width, one_line(event.name)
+        width, name = self._screen.width, call_words(event.name)
         end = tool_end(event.ran, event.is_error, event.duration_ms)
         room = max(width - get_cwidth(f"✓ {name}  · {end}"), width // 3)
-        summary = clip(one_line(event.summary[:500]).removeprefix(f"{name} "), room)
+        summary = clip(call_words(event.summary[:500]).removeprefix(f"{name} "), room)
         self._push_line(tool_line(name, summary, event.is_error, end), of_the_model=True)
         output = event.display or event.output
         if event.is_error:
             self._push_line(notice(folded(f"  {first_line(event.display)}", width)))
         elif is_diff(output) and event.call["id"] not in self._asked:
             self._push_line(beginning(output, width))
-        self._folds.add(f"{name} {one_line(event.summary[:500])}", output)
+        self._folds.add(f"{name} {call_words(event.summary[:500])}", output)
 
     def _think(self, text: str) -> None:
         live = self._live
