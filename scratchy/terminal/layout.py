@@ -83,7 +83,7 @@ def rows(live: Live, now: float, width: int, height: int) -> list[Row]:
         *_standing(live, width),
     ]
     room = min(TAIL_ROWS, max(height - len(lower), 1))
-    tail = [[("", line)] for line in last_rows(live.tail, width, room)]
+    tail = [[("", line)] for line in last_rows(live.tail, width, room, words=True)]
     return [*tail, *lower][-max(height, 1) :]
 
 
@@ -109,7 +109,7 @@ def _elapsed(now: float, since: float) -> str:
 
 
 def _thinking(live: Live, width: int) -> list[Row]:
-    return [[("class:dim", "  " + line)] for line in last_rows(live.thought, width - 2, THOUGHT_ROWS)]
+    return [[("class:dim", "  " + line)] for line in last_rows(live.thought, width - 2, THOUGHT_ROWS, words=True)]
 
 
 def _running(live: Live, now: float, width: int) -> list[Row]:
@@ -164,15 +164,28 @@ def _standing(live: Live, width: int) -> list[Row]:
     return out
 
 
-def last_rows(text: str, width: int, count: int) -> list[str]:
-    """The last `count` screen rows of `text`, harmless, long lines broken; looks at no more of it than it needs."""
+def last_rows(text: str, width: int, count: int, *, words: bool = False) -> list[str]:
+    """The last `count` screen rows of `text`, harmless, long lines broken (between `words` where there are some); looks
+    at no more of it than it needs."""
     if not text:
         return []
     text = text[-(width + 1) * (count + 1) * 2 :]
     out: list[str] = []
     for line in clean_tail(text).rstrip("\n").split("\n")[-count:]:
-        out += wrapped(line, width)
+        out += _between_words(line, width) if words else wrapped(line, width)
     return out[-count:]
+
+
+def _between_words(line: str, width: int) -> list[str]:
+    """`line` in rows of at most `width` cells, each broken at a blank where it has one."""
+    line = line.expandtabs(4)
+    out: list[str] = []
+    while len(row := wrapped(line[: width + 1], width)[0]) < len(line):
+        end = len(row) if line[len(row)] == " " else row.rfind(" ") + 1
+        end = end if line[:end].strip() else len(row)
+        out.append(line[:end].rstrip(" "))
+        line = line[end:].lstrip(" ")
+    return [*out, row]
 
 
 def wrapped(line: str, width: int) -> list[str]:
