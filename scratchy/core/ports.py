@@ -103,6 +103,9 @@ class Refuse:
 Verdict = Run | Ask | Refuse
 
 
+Act = Callable[[], AsyncGenerator[str | ToolResult, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What one call would do, told before it is done.
@@ -111,7 +114,8 @@ class Effect:
     for the person, e.g. "this command"; "" where nothing covers it: it asks each time, whatever else runs unasked.
     `preview` is whole and exact: nothing in it is shortened. `free`: reads inside
     the working folder only, needs no yes. `kind`: `reads` changes nothing; `edits` writes a file inside the working
-    folder in a way that can be taken back; all else `acts`.
+    folder in a way that can be taken back; all else `acts`. `act` does what `run` does, but exactly what is told here:
+    what was looked at for it and is not so any more is refused. Without one, the tool's `run` is asked.
     """
 
     summary: str
@@ -120,6 +124,7 @@ class Effect:
     target: str
     free: bool = False
     kind: Literal["reads", "edits", "acts"] = "acts"
+    act: Act | None = None
 
 
 class ToolError(Exception):

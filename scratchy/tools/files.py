@@ -5,18 +5,21 @@ import os
 import re
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import IO, Any
 
 from scratchy.core.messages import ToolSpec
-from scratchy.core.ports import Effect, ToolError, ToolResult
+from scratchy.core.ports import Act, Effect, Tool, ToolError, ToolResult
 from scratchy.permissions import Permissions, is_secret
-from scratchy.tools.buffers import Files
+from scratchy.tools.buffers import Content, Files
 from scratchy.tools.diff import unified
 from scratchy.tools.snapshots import MOST_COUNTED, Snapshots, is_folder, remove, survey
 from scratchy.tools.specs import flag, integer, spec, text
+from scratchy.tools.spots import Place, identity, place_of
 from scratchy.tools.textfiles import decode, encode, looks_binary
 
 _MOST_READ = 262_144
@@ -38,26 +41,41 @@ class ReadFile:
         self._files = files
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        return reading(self._permissions, arguments["file_path"], "read")
+        path = self._permissions.resolve(arguments["file_path"])
+        return reading(
+            self._permissions, path, arguments["file_path"], "read", partial(self._read, place_of(path), arguments)
+        )
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
-        path = self._permissions.resolve(arguments["file_path"])
+        async for piece in as_judged(self, arguments):
+            yield piece
+
+    async def _read(self, place: Place, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         start, end = int(arguments.get("start_line", 1)), arguments.get("end_line")
         if end is not None and end < start:
             raise ToolError(f"end_line {end} lies before start_line {start}.")
         last = None if end is None else int(end)
-        yield ToolResult(await asyncio.to_thread(_read_lines, self._files, path, start, last))
+        yield ToolResult(await asyncio.to_thread(_read_lines, self._files, place, start, last))
 
 
-def reading(permissions: Permissions, given: str, verb: str) -> Effect:
-    """The effect of reading what `given` names: free inside, else asked for its folder, a secret file for itself."""
-    path = permissions.resolve(given)
+async def as_judged(tool: Tool, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
+    """What a call does that nobody was shown: judged now, then done."""
+    effect = await asyncio.to_thread(tool.effect, arguments)
+    assert effect.act is not None
+    async with aclosing(effect.act()) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+def reading(permissions: Permissions, path: Path, given: str, verb: str, act: Act) -> Effect:
+    """The effect of reading `path`, which `given` names: free inside, else asked for its folder, a secret file for
+    itself."""
     secret = is_secret(path) or is_secret(Path(given))
     preview = f"{verb} {path}" + (" (a file that often holds keys or passwords)" if secret else "")
     folder = path if path.is_dir() else path.parent
     free = permissions.may_read(path) and not secret
     covers = _covers("file", path) if secret else _covers("folder", folder)
-    return Effect(given, preview, *covers, free, "reads")
+    return Effect(given, preview, *covers, free, "reads", act)
 
 
 def _covers(kind: str, path: Path) -> tuple[str, str]:
@@ -65,8 +83,9 @@ def _covers(kind: str, path: Path) -> tuple[str, str]:
     return f"this {kind}: {path}", str(path)
 
 
-def _read_lines(files: Files, path: Path, start: int, end: int | None) -> str:
-    with files.open(path) as file:
+def _read_lines(files: Files, place: Place, start: int, end: int | None) -> str:
+    path = place.path
+    with files.open(place) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if looks_binary(file.read(8192)):
@@ -119,12 +138,14 @@ def _take_lines(file: IO[bytes], line: int, end: int | None) -> tuple[bytes, int
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a write would do: the bytes, those that stand there (None: no file does), and the diff that shows it."""
+    """What a write would do: the bytes, what stands there (None: no file does), the diff that shows it. `told` when
+    it is done."""
 
-    path: Path
+    place: Place
     data: bytes
-    before: bytes | None
+    before: Content | None
     diff: str
+    told: str
 
 
 class CreateFile:
@@ -142,27 +163,27 @@ class CreateFile:
         self._snapshots = snapshots
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        return _writing(arguments["file_path"], self._change(arguments), self._snapshots, self._permissions)
+        return _writing(self.spec, arguments["file_path"], self._change(arguments), self._snapshots, self._permissions)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
-        change = await asyncio.to_thread(self._change, arguments)
-        yield await asyncio.to_thread(
-            _write, self._snapshots, "create_file", change, f"Wrote {change.path} ({len(change.data)} bytes)."
-        )
+        async for piece in as_judged(self, arguments):
+            yield piece
 
     def _change(self, arguments: Mapping[str, Any]) -> Change:
         path, content = self._permissions.resolve(arguments["file_path"]), arguments["content"]
-        data = encode(content, "utf-8")
+        data, place = encode(content, "utf-8"), place_of(path)
+        told = f"Wrote {path} ({len(data)} bytes)."
         if not path.exists():
             diff = unified("", content, "/dev/null", str(path)) or f"a new, empty file {path}"
-            return Change(path, data, None, diff)
+            return Change(place, data, None, diff, told)
         if path.is_file() and not arguments.get("overwrite", False):
             raise ToolError(f"{path} exists. Use edit_file, or overwrite=true to replace all of it.")
-        before = self._snapshots.files.read(path)
-        if looks_binary(before):
-            diff = f"replaces a binary file of {len(before)} bytes\n" + _all_new(content, path)
-            return Change(path, data, before, diff)
-        return Change(path, data, before, unified(decode(before)[0], content, str(path), str(path)) or "no change")
+        before = self._snapshots.files.read(place)
+        if looks_binary(before.current):
+            diff = f"replaces a binary file of {len(before.current)} bytes\n" + _all_new(content, path)
+        else:
+            diff = unified(decode(before.current)[0], content, str(path), str(path)) or "no change"
+        return Change(place, data, before, diff, told)
 
 
 def _all_new(content: str, path: Path) -> str:
@@ -185,24 +206,24 @@ class EditFile:
         self._snapshots = snapshots
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        return _writing(arguments["file_path"], self._change(arguments)[0], self._snapshots, self._permissions)
+        return _writing(self.spec, arguments["file_path"], self._change(arguments), self._snapshots, self._permissions)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
-        change, count = await asyncio.to_thread(self._change, arguments)
-        told = f"Edited {change.path} ({count} place{'s' if count > 1 else ''})."
-        yield await asyncio.to_thread(_write, self._snapshots, "edit_file", change, told)
+        async for piece in as_judged(self, arguments):
+            yield piece
 
-    def _change(self, arguments: Mapping[str, Any]) -> tuple[Change, int]:
+    def _change(self, arguments: Mapping[str, Any]) -> Change:
         path = self._permissions.resolve(arguments["file_path"])
-        raw = self._snapshots.files.read(path)
-        if looks_binary(raw):
+        place = place_of(path)
+        raw = self._snapshots.files.read(place)
+        if looks_binary(raw.current):
             raise ToolError(f"{path} is a binary file and cannot be edited as text.")
-        before, encoding = decode(raw)
+        before, encoding = decode(raw.current)
         old, new = _with_line_ends_of(before, arguments["old_text"], arguments["new_text"])
         count = _count(before, old, path, bool(arguments.get("replace_all", False)))
         after = before.replace(old, new)
-        data = encode(after, encoding)
-        return Change(path, data, raw, unified(before, after, str(path), str(path))), count
+        told = f"Edited {path} ({count} place{'s' if count > 1 else ''})."
+        return Change(place, encode(after, encoding), raw, unified(before, after, str(path), str(path)), told)
 
 
 def _with_line_ends_of(before: str, old: str, new: str) -> tuple[str, str]:
@@ -230,21 +251,28 @@ def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def _writing(given: str, change: Change, snapshots: Snapshots, permissions: Permissions) -> Effect:
+def _writing(tool: ToolSpec, given: str, change: Change, snapshots: Snapshots, permissions: Permissions) -> Effect:
     if not change.diff:
         raise ToolError("old_text and new_text are the same: nothing would change.")
-    caveat = snapshots.caveat(change.path)
-    preview = f"{change.path}\n{change.diff}"
+    path = change.place.path
+    caveat = snapshots.caveat(path)
+    preview = f"{path}\n{change.diff}"
     preview = f"{preview.removesuffix(chr(10))}\n{caveat}" if caveat else preview
-    is_edit = permissions.may_edit(change.path) and not caveat
-    return Effect(given, preview, *_covers("folder", change.path.parent), kind="edits" if is_edit else "acts")
+    kind = "edits" if permissions.may_edit(path) and not caveat else "acts"
+    act = partial(_written, snapshots, tool["function"]["name"], change)
+    return Effect(given, preview, *_covers("folder", path.parent), kind=kind, act=act)
 
 
-def _write(snapshots: Snapshots, tool: str, change: Change, told: str) -> ToolResult:
-    files, failure = snapshots.write(tool, change.path, change.before, change.data)
+async def _written(snapshots: Snapshots, tool: str, change: Change) -> AsyncGenerator[str | ToolResult, None]:
+    yield await asyncio.to_thread(_write, snapshots, tool, change)
+
+
+def _write(snapshots: Snapshots, tool: str, change: Change) -> ToolResult:
+    files, failure = snapshots.write(tool, change.place, change.before, change.data)
     if failure is None:
-        return ToolResult(told, change.diff, files=files)
-    return ToolResult(f"{told} But a power cut may take it back ({failure.strerror or failure}).", files=files)
+        return ToolResult(change.told, change.diff, files=files)
+    why = failure.strerror or failure
+    return ToolResult(f"{change.told} But a power cut may take it back ({why}).", files=files)
 
 
 class DeleteFile:
@@ -265,24 +293,30 @@ class DeleteFile:
         found = survey(path)
         caveat = self._snapshots.caveat_of_deleting(path, found)
         caveat = f"\n{caveat}" if caveat else ""
-        if is_folder(path):
+        known = identity(path.stat()) if is_folder(path) else None
+        act = partial(self._delete, place_of(path), known)
+        if known is not None:
             preview = f"delete the folder {path} and all that is in it ({_census(found.entries)}){caveat}"
-            return Effect(arguments["file_path"], preview, f"this folder: {path}", f"{path}{os.sep}")
-        return Effect(arguments["file_path"], f"delete {path}{caveat}", *_covers("folder", path.parent))
+            return Effect(arguments["file_path"], preview, f"this folder: {path}", f"{path}{os.sep}", act=act)
+        return Effect(arguments["file_path"], f"delete {path}{caveat}", *_covers("folder", path.parent), act=act)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
-        path = self._target(arguments)
+        async for piece in as_judged(self, arguments):
+            yield piece
+
+    async def _delete(self, place: Place, folder: tuple[int, int] | None) -> AsyncGenerator[str | ToolResult, None]:
+        path = place.path
         interrupted = Event()  # while it is being kept: then nothing is deleted
         try:
-            kept = await asyncio.to_thread(self._snapshots.delete, "delete_file", path, interrupted.is_set)
+            kept = await asyncio.to_thread(self._snapshots.delete, "delete_file", place, interrupted.is_set)
         finally:
             interrupted.set()
-        gone, failure = await asyncio.to_thread(remove, path, kept)
+        away, failure = await asyncio.to_thread(remove, place, folder, kept)
         if failure is None:
-            yield ToolResult(f"Deleted {path}.", files=gone)
+            yield ToolResult(f"Deleted {path}.", files=away)
             return
         why = f"{failure.strerror or failure}{f': {failure.filename}' if failure.filename else ''}"
-        yield ToolResult(f"Deleted only a part of {path} ({why}).", is_error=True, files=gone)
+        yield ToolResult(f"Deleted only a part of {path} ({why}).", is_error=True, files=away)
 
     def _target(self, arguments: Mapping[str, Any]) -> Path:
         """The name itself, its folder resolved: of a link the link goes, not what it points to."""

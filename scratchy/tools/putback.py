@@ -1,7 +1,6 @@
 """One file looked at and put back: only inside given folders, never through a link, never over another content.
 
-A path is walked from its folder by descriptors, so that nobody can put a link into the way meanwhile (Windows has no
-such calls: there each part is looked at first). Not here: which files, and what they held (sessions/restoring.py).
+Not here: the walk to its folder (spots.py), which files, and what they held (sessions/restoring.py).
 """
 
 import os
@@ -14,12 +13,12 @@ from typing import NamedTuple
 from scratchy.scratchpad import content_id
 from scratchy.system import SAFE_OPEN, WINDOWS
 from scratchy.tools.diff import unified
+from scratchy.tools.spots import InTheWayError, Place, Spot, held, kind_of, spot_below, sync
 from scratchy.tools.textfiles import decode, looks_binary
 
 LARGEST = 64_000_000  # bytes; no tool keeps or leaves a larger file
 LARGEST_SHOWN = 2_000_000
 _LONGEST_DIFF = 65_536  # characters
-_FOLDER = os.O_RDONLY | SAFE_OPEN | getattr(os, "O_DIRECTORY", 0)
 
 
 class Standing(NamedTuple):
@@ -33,17 +32,6 @@ class Standing(NamedTuple):
     data: bytes = b""
 
 
-class _InTheWayError(Exception):
-    """The walk ends here; the text is a `Standing.kind`."""
-
-
-class _Spot(NamedTuple):
-    """A name in an open folder: `folder` is its descriptor. On Windows None, and `name` is the whole path."""
-
-    name: str
-    folder: int | None
-
-
 def standing(path: str, folders: Sequence[Path]) -> Standing:
     """`path` absolute, `folders` resolved."""
     try:
@@ -51,7 +39,7 @@ def standing(path: str, folders: Sequence[Path]) -> Standing:
             return _look(spot, _known(spot))
     except FileNotFoundError:
         return Standing("absent")
-    except _InTheWayError as error:
+    except InTheWayError as error:
         return Standing(str(error))
     except OSError:
         return Standing("unreadable")
@@ -70,25 +58,39 @@ def put(
     """
     try:
         with _spot(path, folders, make=data is not None) as spot:
-            known = _known(spot)
-            today = _look(spot, known)
-            if today.kind not in ("file", "absent"):
-                return today.kind
-            if today.id != expected:
-                return "changed"
-            if known is not None:
-                if not os.access(spot.name, os.W_OK, dir_fd=spot.folder):  # a rename would not ask
-                    raise PermissionError(13, "The file is read-only", path)
-                keep(today.data)
-            if data is not None:
-                _replace(spot, data, mode, known)
-            elif known is not None:
-                _refuse_changed(spot, known)
-                os.unlink(spot.name, dir_fd=spot.folder)
-            if spot.folder is not None:
-                os.fsync(spot.folder)
-    except _InTheWayError as error:
+            return _put(spot, path, expected, data, mode, keep)
+    except InTheWayError as error:
         return str(error)
+
+
+def write(place: Place, expected: str | None, data: bytes) -> str:
+    """As `put`, for a file where it was judged: it keeps its mode, and nothing of it is kept here."""
+    try:
+        with held(place, make=True) as spot:
+            return _put(spot, str(place.path), expected, data, None, lambda _: None)
+    except InTheWayError as error:
+        return str(error)
+
+
+def _put(
+    spot: Spot, path: str, expected: str | None, data: bytes | None, mode: int | None, keep: Callable[[bytes], object]
+) -> str:
+    known = _known(spot)
+    today = _look(spot, known)
+    if today.kind not in ("file", "absent"):
+        return today.kind
+    if today.id != expected:
+        return "changed"
+    if known is not None:
+        if not os.access(spot.name, os.W_OK, dir_fd=spot.folder):  # a rename would not ask
+            raise PermissionError(13, "The file is read-only", path)
+        keep(today.data)
+    if data is not None:
+        _replace(spot, data, mode, known)
+    elif known is not None:
+        _refuse_changed(spot, known)
+        os.unlink(spot.name, dir_fd=spot.folder)
+    sync(spot)
     return ""
 
 
@@ -103,25 +105,14 @@ def difference(path: str, today: bytes | None, then: bytes | None) -> str:
 
 
 @contextmanager
-def _spot(path: str, folders: Sequence[Path], *, make: bool = False) -> Generator[_Spot]:
-    """The folder that the file lies in, opened without following a link. Raises: _InTheWayError (outside, link, other),
+def _spot(path: str, folders: Sequence[Path], *, make: bool = False) -> Generator[Spot]:
+    """The folder that the file lies in, opened without following a link. Raises: InTheWayError (outside, link, other),
     OSError (FileNotFoundError for a folder that is missing and not to be made)."""
     root = next((folder for folder in folders if _inside(path, folder)), None)
     if root is None:
-        raise _InTheWayError("outside")
-    *parts, name = Path(path).relative_to(root).parts
-    if WINDOWS:
-        yield _Spot(_walked(root, parts, name, make), None)
-        return
-    handle = os.open(root, _FOLDER & ~os.O_NOFOLLOW)
-    try:
-        for part in parts:
-            below = _descend(handle, part, make)
-            os.close(handle)
-            handle = below
-        yield _Spot(name, handle)
-    finally:
-        os.close(handle)
+        raise InTheWayError("outside")
+    with spot_below(root, Path(path), make=make) as spot:
+        yield spot
 
 
 def _inside(path: str, folder: Path) -> bool:
@@ -136,50 +127,18 @@ def _inside(path: str, folder: Path) -> bool:
     )
 
 
-def _descend(folder: int, name: str, make: bool) -> int:
-    if make:
-        with suppress(FileExistsError):
-            os.mkdir(name, dir_fd=folder)
-            os.fsync(folder)
-    try:
-        return os.open(name, _FOLDER, dir_fd=folder)
-    except NotADirectoryError:  # Linux says so of a link, too
-        raise _InTheWayError(_kind(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)) from None
-    except OSError:
-        known = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        if stat.S_ISLNK(known.st_mode):
-            raise _InTheWayError("link") from None
-        raise
-
-
-def _walked(root: Path, parts: Sequence[str], name: str, make: bool) -> str:
-    folder = root
-    for part in parts:
-        folder = folder / part
-        if make:
-            folder.mkdir(exist_ok=True)
-        mode = folder.lstat().st_mode
-        if not stat.S_ISDIR(mode) or folder.resolve() != folder:
-            raise _InTheWayError("link" if stat.S_ISDIR(mode) else _kind(mode))
-    return str(folder / name)
-
-
-def _kind(mode: int) -> str:
-    return "link" if stat.S_ISLNK(mode) else "other"
-
-
-def _known(spot: _Spot) -> os.stat_result | None:
+def _known(spot: Spot) -> os.stat_result | None:
     try:
         return os.stat(spot.name, dir_fd=spot.folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
 
 
-def _look(spot: _Spot, known: os.stat_result | None) -> Standing:
+def _look(spot: Spot, known: os.stat_result | None) -> Standing:
     if known is None:
         return Standing("absent")
     if not stat.S_ISREG(known.st_mode):
-        return Standing(_kind(known.st_mode))
+        return Standing(kind_of(known.st_mode))
     if known.st_size > LARGEST:
         return Standing("changed")
     handle = os.open(spot.name, os.O_RDONLY | SAFE_OPEN, dir_fd=spot.folder)
@@ -192,17 +151,17 @@ def _look(spot: _Spot, known: os.stat_result | None) -> Standing:
     return Standing("file", content_id(data), stat.S_IMODE(known.st_mode), data)
 
 
-def _refuse_changed(spot: _Spot, known: os.stat_result | None) -> None:
+def _refuse_changed(spot: Spot, known: os.stat_result | None) -> None:
     """Somebody was at the file since it was looked at."""
     if _stamp(_known(spot)) != _stamp(known):
-        raise _InTheWayError("changed")
+        raise InTheWayError("changed")
 
 
 def _stamp(known: os.stat_result | None) -> tuple[int, int, int] | None:
     return (known.st_ino, known.st_size, known.st_mtime_ns) if known is not None else None
 
 
-def _replace(spot: _Spot, data: bytes, mode: int | None, known: os.stat_result | None) -> None:
+def _replace(spot: Spot, data: bytes, mode: int | None, known: os.stat_result | None) -> None:
     """A temporary neighbour, synced, renamed over the file; whose owner and, where no mode is given, mode it gets."""
     folder, name = os.path.split(spot.name)
     temporary = os.path.join(folder, f".{name[:40]}.{os.urandom(6).hex()}.tmp")

@@ -5,15 +5,17 @@ or ripgrep where it is installed), so that a slow pattern or a hung disk can be 
 import shutil
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scratchy.core.messages import ToolSpec
 from scratchy.core.ports import Effect, ToolError, ToolResult
 from scratchy.permissions import Permissions, is_secret
-from scratchy.tools.files import reading
+from scratchy.tools.files import as_judged, reading
 from scratchy.tools.process import Ended, Job, finished, python_job
 from scratchy.tools.specs import flag, spec, text
+from scratchy.tools.spots import refuse_moved
 
 _SECONDS = 30.0
 _MOST_HITS = 300
@@ -37,10 +39,16 @@ class ListFiles:
         self._permissions = permissions
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        return reading(self._permissions, arguments.get("directory", "."), "list")
+        given = arguments.get("directory", ".")
+        folder = self._permissions.resolve(given)
+        return reading(self._permissions, folder, given, "list", partial(self._list, folder, arguments))
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
-        folder = self._permissions.resolve(arguments.get("directory", "."))
+        async for piece in as_judged(self, arguments):
+            yield piece
+
+    async def _list(self, folder: Path, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
+        refuse_moved(folder)
         if not folder.is_dir():
             raise ToolError(f"{folder} is not a folder.")
         request = {"do": "list", "folder": str(folder), "pattern": arguments.get("pattern", "*")}
@@ -67,12 +75,18 @@ class SearchFiles:
         self.spec: ToolSpec = _GREP if literal else _SEARCH
 
     def effect(self, arguments: Mapping[str, Any]) -> Effect:
-        directory = arguments.get("directory", ".")
-        effect = reading(self._permissions, directory, f"search for {self._wanted(arguments)!r} in")
+        directory, verb = arguments.get("directory", "."), f"search for {self._wanted(arguments)!r} in"
+        folder = self._permissions.resolve(directory)
+        effect = reading(self._permissions, folder, directory, verb, partial(self._search, folder, arguments))
         return replace(effect, summary=f"{self._wanted(arguments)!r} in {directory}")
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
-        wanted, folder = self._wanted(arguments), self._permissions.resolve(arguments.get("directory", "."))
+        async for piece in as_judged(self, arguments):
+            yield piece
+
+    async def _search(self, folder: Path, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
+        refuse_moved(folder)
+        wanted = self._wanted(arguments)
         if not folder.exists():
             raise ToolError(f"{folder} does not exist.")
         if not wanted or "\0" in wanted:

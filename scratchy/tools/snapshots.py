@@ -17,7 +17,8 @@ from scratchy.core.ports import ToolError
 from scratchy.permissions import Permissions
 from scratchy.scratchpad import Scratchpad, content_id
 from scratchy.system import SAFE_OPEN
-from scratchy.tools.buffers import Files
+from scratchy.tools.buffers import Content, Files
+from scratchy.tools.spots import InTheWayError, Place, gone, held, identity, refuse_moved
 
 MOST_BYTES = 50_000_000
 MOST_FILES = 1000
@@ -62,18 +63,20 @@ class Snapshots:
         return "" if _named_in_utf8(path) else "its name is not UTF-8"
 
     def write(
-        self, tool: str, path: Path, before: bytes | None, data: bytes
+        self, tool: str, place: Place, was: Content | None, data: bytes
     ) -> tuple[list[FileChange], OSError | None]:
-        """The file anew, `before` kept first (None: there is no file); an error when it is written but may not last.
+        """The file anew, what it `was` kept first (None: there is no file); an error when it is written but may not
+        last.
 
-        Raises: ToolError when `before` cannot be kept, OSError when the file was not written."""
+        Raises: ToolError when that cannot be kept or is not so any more, OSError when the file was not written."""
+        path = place.path
         try:
-            change = self._kept(tool, path, before) if before is not None else _new(path)
+            change = self._kept(tool, path, was.current) if was is not None else _new(path)
         except OSError as error:
             raise _not_kept("changed", path, error) from None
         failure: OSError | None = None
         try:
-            data = self.files.write(path, data)
+            data = self.files.write(place, was, data)
         except OSError as error:
             if not _holds(path, data):
                 raise
@@ -82,11 +85,13 @@ class Snapshots:
             return [], failure
         return [{**change, "after": content_id(data)}], failure
 
-    def delete(self, tool: str, path: Path, stopped: Callable[[], bool]) -> list[FileChange]:
-        """What `path` and all below it will lose, kept; nothing is deleted here. Empty when it is too much. Before each
-        file `stopped` is asked.
+    def delete(self, tool: str, place: Place, stopped: Callable[[], bool]) -> list[FileChange]:
+        """What `place` and all below it will lose, kept; nothing is deleted here. Empty when it is too much. Before
+        each file `stopped` is asked.
 
         Raises: ToolError when it could not be kept."""
+        path = place.path
+        refuse_moved(path.parent)
         found = survey(path)
         if self._scratchpad is None or _too_much(found):
             return []
@@ -101,19 +106,30 @@ class Snapshots:
         return {"path": str(path), "before": blob, "after": None, "mode": mode}
 
 
-def remove(path: Path, kept: Sequence[FileChange]) -> tuple[list[FileChange], OSError | None]:
-    """Delete it, a folder with all that is in it: which of the files are gone, and what stopped it halfway.
+def remove(
+    place: Place, folder: tuple[int, int] | None, kept: Sequence[FileChange]
+) -> tuple[list[FileChange], OSError | None]:
+    """Delete it, a folder (known again by that identity) with all that is in it: which of the files are gone, and what
+    stopped it halfway.
 
-    Raises: OSError when nothing of what was kept is gone."""
+    Raises: ToolError when it is not there any more, OSError when nothing of what was kept is gone."""
     failure: OSError | None = None
     try:
-        (shutil.rmtree if is_folder(path) else os.unlink)(path)
+        with held(place) as spot:
+            if folder is None:
+                os.unlink(spot.name, dir_fd=spot.folder)
+            elif identity(os.stat(spot.name, dir_fd=spot.folder, follow_symlinks=False)) != folder:
+                raise gone(place.path, "changed")
+            else:
+                shutil.rmtree(spot.name, dir_fd=spot.folder)
+    except InTheWayError as error:
+        raise gone(place.path, str(error)) from None
     except OSError as error:
         failure = error
-    gone = [change for change in kept if not os.path.lexists(change["path"])]
-    if failure is not None and not gone:
+    away = [change for change in kept if not os.path.lexists(change["path"])]
+    if failure is not None and not away:
         raise failure
-    return gone, failure
+    return away, failure
 
 
 def survey(path: Path) -> Survey:

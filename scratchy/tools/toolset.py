@@ -41,7 +41,7 @@ class Tools:
         self._permissions = permissions
         self._scratchpad = scratchpad
         self._keys = tuple(keys)
-        self._asked: tuple[ToolCall, Effect] | None = None  # what the person may say "always" to
+        self._judged: tuple[ToolCall, Effect] | None = None  # exactly this is allowed, and runs
         for tool in tools:
             self.add(tool)
 
@@ -71,19 +71,19 @@ class Tools:
         try:
             tool, arguments = self._parse(call)
             effect = tool.effect(arguments)
+            self._judged = call, effect
         except Exception as error:  # whatever a tool does wrong is the model's to know, not the turn's to die of
             return Refuse(_failure(call, error, key_values(self._keys)))
         match self._permissions.verdict(call["function"]["name"], effect):
             case "run":
                 return Run(arguments, effect.summary)
             case "ask":
-                self._asked = call, effect
                 return Ask(arguments, effect.summary, effect.preview, effect.scope)
             case "refuse":
                 return Refuse(ToolResult(PLANNING, is_error=True), effect.summary)
 
     def remember(self, call: ToolCall) -> None:
-        effect = self._asked[1] if self._asked is not None and self._asked[0] is call else self._effect(call)
+        effect = self._judged_of(call) or self._effect(call)
         if effect is not None:
             self._permissions.remember(call["function"]["name"], effect)
 
@@ -93,7 +93,9 @@ class Tools:
         result: ToolResult | None = None
         try:
             tool, arguments = self._parse(call)
-            async with aclosing(tool.run(arguments)) as pieces:
+            judged = self._judged_of(call)
+            act = judged.act if judged is not None else None
+            async with aclosing(act() if act is not None else tool.run(arguments)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, ToolResult):
                         result = piece
@@ -103,7 +105,11 @@ class Tools:
                 yield ToolOutput(call["id"], rest)
         except Exception as error:
             result = _failure(call, error, keys)
+        self._judged = None  # it may hold whole files
         yield self._clipped(call["function"]["name"], result or ToolResult(""), keys)
+
+    def _judged_of(self, call: ToolCall) -> Effect | None:
+        return self._judged[1] if self._judged is not None and self._judged[0] is call else None
 
     def _effect(self, call: ToolCall) -> Effect | None:
         try:

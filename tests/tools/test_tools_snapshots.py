@@ -200,7 +200,7 @@ from scratchy.scratchpad import Scratchpad
 work = Path(sys.argv[1])
 left = [2]
 def fail(event, arguments):
-    if event == "open" and str(arguments[0]) == str(work) or event == "os.remove" and not left[0]:
+    if event == "open" and str(arguments[0]) == "." or event == "os.remove" and not left[0]:
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(arguments[0]))
     left[0] -= event == "os.remove"
 tools = make_tools(work, Scratchpad(sys.argv[2]))
