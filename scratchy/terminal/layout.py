@@ -134,7 +134,7 @@ def _running(live: Live, now: float, width: int) -> list[Row]:
 def _queue(live: Live, width: int) -> list[Row]:
     out = _lines(live.queue, "queued", width)
     if live.queue_hint:
-        out.append([("class:dim", clip(live.queue_hint, width))])
+        out += [[("class:dim", row)] for row in folded(live.queue_hint, width).split("\n")]
     if live.paused:
         count = "1 line waits" if len(live.paused) == 1 else f"{len(live.paused)} lines wait"
         told = folded(f"{count} from last time; Enter on an empty line sends, Esc brings back", width)

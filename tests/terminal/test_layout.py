@@ -58,6 +58,12 @@ def test_a_long_queue_is_counted() -> None:
     assert shown == ["queued: one two", "queued: 2", "queued: 3", "… and 2 more"]
 
 
+def test_what_the_keys_do_with_the_queue_is_read_whole() -> None:
+    hint = "Up edits what is queued, Esc brings it back"
+    shown = text_of(Live(queue=["one"], queue_hint=hint), width=40)
+    assert " ".join(" ".join(shown[1:]).split()) == hint and all(len(row) <= 40 for row in shown)
+
+
 def test_the_urgent_wins_where_there_is_little_room() -> None:
     live = Live(tail="t\n" * 30, status="s", since=0.0, queue=["q"] * 9, question="Run it?", unsaved="no space")
     shown = text_of(live, height=5)
