@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, cast
+from unicodedata import category
 
 from scratchy.core.modes import ACCEPT_EDITS, ASK, PLAN, YOLO
 from scratchy.core.ports import Effect, ToolError
@@ -34,13 +35,18 @@ _SECRET_ENDS = (".docker/config.json", ".kube/config", "gh/hosts.yml", "scratchy
 
 def is_secret(path: Path) -> bool:
     """Is this, by its name alone, a file where keys and passwords lie, or a copy of one? Case does not matter."""
-    *folders, name = [part.lower() for part in path.parts] or [""]
+    *folders, name = [_visible(part).lower() for part in path.parts] or [""]
     names = _names(name)
     if not _HARMLESS_NAMES.isdisjoint(names):
         return False
     if any(part in _SECRET_FOLDERS for part in (*folders, name)):
         return True
     return any(_is_secret_name(one, folders) for one in names)
+
+
+def _visible(name: str) -> str:
+    """The name without the characters that nobody sees."""
+    return name if name.isascii() else "".join(char for char in name if category(char) != "Cf")
 
 
 def _names(name: str) -> list[str]:

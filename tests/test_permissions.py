@@ -30,7 +30,8 @@ def test_paths_that_mean_nothing_are_told(tmp_path: Path):
 
 
 SECRET = """.env a/.ENV.prod x.pem x/id_ed25519 .aws/config .kube/config k.key
-    .git/config mirror.git/config .git/modules/a/config"""
+    .git/config mirror.git/config .git/modules/a/config
+    .env\u200b id\u2060_rsa"""
 COPIES = """.env~ .env.bak id_rsa.BAK id_ed25519.old x.key.orig .netrc.save .env.swp .id_rsa.swp credentials.json.2
     id_rsa2 x.pem.~2~ id_rsa.old.bak~ .git/config~ .kube/config.bak"""
 HARMLESS = """.env.example environment.py keys.py config id_rsa.py pem monkey git/config .git/HEAD
