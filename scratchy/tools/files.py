@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from scratchy.core.messages import ToolSpec
 from scratchy.core.ports import Act, Effect, Tool, ToolError, ToolResult
+from scratchy.core.text import reveal_line
 from scratchy.permissions import Permissions, is_secret
 from scratchy.tools.buffers import Content, Files
 from scratchy.tools.diff import unified
@@ -71,7 +72,7 @@ def reading(permissions: Permissions, path: Path, given: str, verb: str, act: Ac
     """The effect of reading `path`, which `given` names: free inside, else asked for its folder, a secret file for
     itself."""
     secret = is_secret(path) or is_secret(Path(given))
-    preview = f"{verb} {path}" + (" (a file that often holds keys or passwords)" if secret else "")
+    preview = f"{verb} {reveal_line(str(path))}" + (" (a file that often holds keys or passwords)" if secret else "")
     folder = path if path.is_dir() else path.parent
     free = permissions.may_read(path) and not secret
     covers = _covers("file", path) if secret else _covers("folder", folder)
@@ -256,7 +257,7 @@ def _writing(tool: ToolSpec, given: str, change: Change, snapshots: Snapshots, p
         raise ToolError("old_text and new_text are the same: nothing would change.")
     path = change.place.path
     caveat = snapshots.caveat(path)
-    preview = f"{path}\n{change.diff}"
+    preview = f"{reveal_line(str(path))}\n{change.diff}"
     preview = f"{preview.removesuffix(chr(10))}\n{caveat}" if caveat else preview
     kind = "edits" if permissions.may_edit(path) and not caveat else "acts"
     act = partial(_written, snapshots, tool["function"]["name"], change)
@@ -292,13 +293,13 @@ class DeleteFile:
         path = self._target(arguments)
         found = survey(path)
         caveat = self._snapshots.caveat_of_deleting(path, found)
-        caveat = f"\n{caveat}" if caveat else ""
+        caveat, shown = f"\n{caveat}" if caveat else "", reveal_line(str(path))
         known = identity(path.stat()) if is_folder(path) else None
         act = partial(self._delete, place_of(path), known)
         if known is not None:
-            preview = f"delete the folder {path} and all that is in it ({_census(found.entries)}){caveat}"
+            preview = f"delete the folder {shown} and all that is in it ({_census(found.entries)}){caveat}"
             return Effect(arguments["file_path"], preview, f"this folder: {path}", f"{path}{os.sep}", act=act)
-        return Effect(arguments["file_path"], f"delete {path}{caveat}", *_covers("folder", path.parent), act=act)
+        return Effect(arguments["file_path"], f"delete {shown}{caveat}", *_covers("folder", path.parent), act=act)
 
     async def run(self, arguments: Mapping[str, Any]) -> AsyncGenerator[str | ToolResult, None]:
         async for piece in as_judged(self, arguments):

@@ -171,6 +171,7 @@ def test_the_diff_of_an_edit_is_exact(tmp_path: Path):
 def test_a_name_in_a_diff_begins_no_row_of_its_own(tmp_path: Path):
     asked = make_tools(tmp_path).check(call("create_file", file_path="a\n+++ b\u202e", content="text\n"))
     assert isinstance(asked, Ask)
+    assert asked.preview.startswith(f"{tmp_path}/a\\n+++ b\\u202e\n--- /dev/null\n")
     diff = asked.preview.partition("--- ")[2].split("\n")
     assert diff[1] == f"+++ {tmp_path}/a\\n+++ b\\u202e" and diff[2].startswith("@@")
 
