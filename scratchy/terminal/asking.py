@@ -31,7 +31,8 @@ async def ask(request: ApprovalRequested, lines: LineInput, write: Callable[[str
     keys = "y/a/n/e" if always else "y/n/e"
     while True:
         with lines.keys():
-            write(f"Allow?{above} y once{always}, n no, e no with a word to the model ({keys}): ")
+            question = f"Allow?{above} y once{always}, n no, e no with a word to the model ({keys}):"
+            write("\n".join(rows(question, columns - 2)) + " ")
             typed = await lines.key() or "n"
         write(f"{reveal(typed)[:20]}\n")
         match typed.lower():

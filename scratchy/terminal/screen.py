@@ -40,7 +40,7 @@ from prompt_toolkit.layout.processors import (
     HighlightIncrementalSearchProcessor,
     HighlightSelectionProcessor,
 )
-from prompt_toolkit.search import stop_search
+from prompt_toolkit.search import SearchState, stop_search
 from prompt_toolkit.widgets import SearchToolbar
 
 from scratchy import system
@@ -264,10 +264,15 @@ class Screen:
         return rows(self.live, time.monotonic(), max(size.columns - 1, 8), max(room, 2))
 
     def _make_foot(self, _: object = None) -> None:
-        """None where something else stands below the input, or in its place."""
+        """None where something else stands below the input, or in its place. It begins with vi's mode."""
         taken = self._panel is not None or self.buffer.complete_state is not None or self.app.layout.is_searching
         height, columns = self._output.get_size()
-        self._foot_row = [] if taken or height < _ROWS_FOR_FOOT else self._foot(max(columns - 1, 8))
+        if taken or height < _ROWS_FOR_FOOT or self._foot is no_row:
+            self._foot_row = []
+            return
+        mode = self._vi_mode()
+        foot = self._foot(max(columns - 1, 8) - len(mode and f"{mode}· "))
+        self._foot_row = [("class:question", mode), ("class:dim", "· " if foot else ""), *foot] if mode else foot
 
     def _input_rows(self) -> int:
         size = self._output.get_size()
@@ -275,9 +280,11 @@ class Screen:
         return max(min(wanted, size.rows // 2), 1)
 
     def _before_input(self) -> StyleAndTextTuples:
-        """The prompt; where something runs unasked the mode stands out. It tells a shell line, and vi's modes."""
+        """The prompt; where something runs unasked the mode stands out. It tells a shell line, and vi's modes where no
+        row below does."""
         mode, before = self.mode(), self.prompt().removesuffix("You: ")
-        rest = self._vi_mode() + ("You: " if not self.buffer.is_shell else f"{shell_name(self.buffer.text)} ")
+        vi = "" if self._foot_row else self._vi_mode()
+        rest = vi + ("You: " if not self.buffer.is_shell else f"{shell_name(self.buffer.text)} ")
         head = before.removesuffix(f"{mode} ")
         if head == before:
             return [("class:prompt", before + rest)]
@@ -303,9 +310,23 @@ class Screen:
 
     # -- the parts
 
+    def _search_toolbar(self) -> SearchToolbar:
+        def told(words: str) -> str:
+            """What stands before the text that is searched for; it says when nothing is found."""
+            text = toolbar.search_buffer.text
+            state = SearchState(text, toolbar.control.searcher_search_state.direction)
+            found = self.buffer.document_for_search(state)
+            return words if found.text.startswith(text, found.cursor_position) else f"nothing found, {words}"
+
+        toolbar = SearchToolbar(
+            forward_search_prompt=lambda: told("I-search: "),
+            backward_search_prompt=lambda: told("I-search backward: "),
+        )
+        return toolbar
+
     def _application(self) -> Resizable:
         live = Window(FormattedTextControl(self._fragments), dont_extend_height=True)
-        search = SearchToolbar()
+        search = self._search_toolbar()
         self._entry = entry = Window(
             BufferControl(
                 self.buffer,

@@ -216,7 +216,10 @@ def test_a_question_is_whole_each_line_marked_and_the_answer_is_shown(home):
     with Terminal(home, "--plain", *home.script(command(forged), command("touch made", "2"), "Done.")) as terminal:
         terminal.until("You: ")
         terminal.send("Go\n")
-        assert "| echo a\r\n| Allow? y once (y/n/e): y\r\n| echo b\r\n" in terminal.until(ASKED)
+        shown = terminal.until(ASKED)
+        assert "| echo a\r\n| Allow? y once (y/n/e): y\r\n| echo b\r\n" in shown
+        assert all(len(row) < 80 for row in shown.split("\r\n")), "no word of the question is broken by the terminal"
+        assert shown.endswith("e no with a word to the model \r\n")
         terminal.send("n")
         assert terminal.until("not run").startswith("n\r\n")
         terminal.until(ASKED)

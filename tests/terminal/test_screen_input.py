@@ -45,6 +45,11 @@ def test_ctrl_r_searches_the_history() -> None:
         terminal.read(0.3)
         terminal.send("!\r")
         terminal.wait_for(lambda: terminal.text().count("needle in hay") > 3)
+        terminal.send("\x12zzqq")
+        terminal.wait_for("nothing found, I-search backward: zzqq")
+        terminal.send("\x7f\x7f\x7f\x7fsome")
+        terminal.wait_for("You: something else")
+        terminal.wait_for(lambda: "nothing found" not in terminal.text())
 
 
 def test_a_long_paste_collapses_is_sent_whole_and_stands_folded_in_the_transcript() -> None:

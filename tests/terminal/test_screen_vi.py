@@ -10,8 +10,19 @@ from ptys import Terminal
 ESC = "\x1b"
 
 
+MODES = ("NORMAL", "VISUAL", "REPLACE")
+
+
 def stands(terminal: Terminal, line: str) -> None:
-    terminal.wait_for(lambda: terminal.line() == f"[default] {line}")
+    """The prompt and what is typed, always in the same columns; the mode before it in `line` begins a row below."""
+
+    def below() -> str:
+        rows = terminal.screen.display[terminal.screen.cursor.y + 1 :]
+        return next((row.split()[0] for row in rows if row.startswith(MODES)), "")
+
+    first, _, rest = line.partition(" ")
+    mode, typed = (first, rest) if first in MODES else ("", line)
+    terminal.wait_for(lambda: terminal.line() == f"[default] {typed}" and below() == mode)
 
 
 def test_modes_are_told_and_each_line_begins_as_text() -> None:
@@ -51,7 +62,7 @@ def test_esc_interrupts_only_while_a_turn_runs() -> None:
         terminal.wait_for("Interrupted.")
         terminal.wait_for(lambda: terminal.prompt().split()[:2] == ["next", "draft"])
         terminal.send(ESC)
-        terminal.wait_for("NORMAL You: next")
+        terminal.wait_for(lambda: terminal.text().rstrip().endswith("You: next\ndraft\nNORMAL"))
         terminal.send("dk")
         stands(terminal, "NORMAL You:")
 
