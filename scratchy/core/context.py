@@ -171,10 +171,11 @@ def _allowed(name: str) -> str:
 
 def as_sent(message: Message) -> Message:
     """With what rides along with it: date and folder, the texts that it mentions."""
-    context, texts = message.get("context"), attached_of(message)
+    context, content = cast("tuple[Any, Any]", (message.get("context"), message.get("content")))
+    texts = attached_of(message)
+    context = context if isinstance(context, str) else ""
     if not context and not texts:
         return message
-    content: Any = message.get("content")
     for one in texts:
         content = _joined(content, f'<attached name="{one["name"]}">\n{one["text"]}\n</attached>')
     sent: Message = {**message, "content": _joined(context, content)}

@@ -43,6 +43,10 @@ def test_content_of_any_shape_is_sent_as_what_a_server_takes(tmp_path, content, 
     assert estimated([{"role": "user", "content": content}]) >= 4
 
 
+def test_a_context_of_any_shape_is_no_part_of_what_is_sent():
+    assert heal([{"role": "user", "content": [TEXT], "context": [7]}])[0]["content"] == [TEXT]
+
+
 def test_what_is_well_formed_is_handed_on_as_it_is():
     message = {"role": "user", "content": [TEXT, IMAGE, {"type": "input_audio", "input_audio": {"data": ""}}]}
     assert heal([message])[0] is message
