@@ -5,21 +5,28 @@ out only once both are on disk. Not here: the tools by which a model reads texts
 caller tells `prune`).
 """
 
+import atexit
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from scratchy.system import make_private_folder, replace_file
+from scratchy.system import SAFE_OPEN, WINDOWS, make_private_folder, replace_file, try_lock
 
 SNAPSHOT = "snapshot"
 DAY = 86_400.0
 _PREVIEW = 800
+_LOCK = ".lock"
+_TEMPORARY = ".pad"  # ends the names of temporary folders
+_held: dict[str, int] = {}  # this process's own ones, and the descriptors of their locks
 _ID = re.compile(r"[0-9a-f]{32}")
 _MARKDOWN = re.compile(r"^(#{1,6} \S|```|[-*] \S.*\n[-*] \S|\|.*\|$)", re.MULTILINE)
 
@@ -139,8 +146,21 @@ class Scratchpad:
         for path, _, _ in list(self._entries()):
             self._remove(path)
 
+    @classmethod
+    def temporary(cls) -> "Scratchpad":
+        """In a folder of its own, that goes at exit. Those of processes that were killed go now: nobody else would ever
+        remove them. Raises: OSError."""
+        _sweep()
+        folder, handle = _locked_folder()
+        _held[folder] = handle
+        pad = cls(folder)
+        atexit.register(pad.remove_folder)
+        return pad
+
     def remove_folder(self) -> None:
         """For a temporary scratchpad, at exit."""
+        if (handle := _held.pop(str(self.directory), None)) is not None:
+            os.close(handle)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _entries(self) -> Iterator[tuple[Path, int, float]]:
@@ -162,6 +182,43 @@ class Scratchpad:
     def _remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
         path.with_suffix(".about").unlink(missing_ok=True)
+
+
+def _locked_folder() -> tuple[str, int]:
+    """A new one, and the descriptor of its lock; made anew where somebody swept it away before it was locked."""
+    while True:
+        folder = tempfile.mkdtemp(prefix="scratchy-", suffix=_TEMPORARY)
+        lock = os.path.join(folder, _LOCK)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_OPEN, 0o600)
+        with suppress(FileNotFoundError):
+            if try_lock(handle) and os.path.samestat(os.fstat(handle), os.stat(lock)):
+                return folder, handle
+        os.close(handle)
+
+
+def _sweep() -> None:
+    """Removes this user's temporary folders whose lock no living process holds."""
+    with suppress(OSError), os.scandir(tempfile.gettempdir()) as found:
+        for entry in found:
+            if entry.name.endswith(_TEMPORARY) and entry.path not in _held:
+                with suppress(OSError):
+                    _remove_unheld(entry)
+
+
+def _remove_unheld(folder: os.DirEntry[str]) -> None:
+    if not folder.is_dir(follow_symlinks=False):
+        return
+    if not WINDOWS and folder.stat(follow_symlinks=False).st_uid != os.geteuid():
+        return
+    handle = os.open(os.path.join(folder.path, _LOCK), os.O_RDWR | SAFE_OPEN)
+    try:
+        if not try_lock(handle):
+            return
+        shutil.rmtree(folder.path, ignore_errors=True)
+    finally:
+        os.close(handle)
+    if WINDOWS:  # which keeps a file that is open
+        shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def content_id(data: bytes) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -127,3 +129,39 @@ def test_what_cannot_be_stored_is_an_os_error(tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError):
         Scratchpad(tmp_path / "file", threshold=1).maybe_store("t", "text")
+
+
+TEMPORARY = """
+import sys
+from scratchy.scratchpad import Scratchpad
+pads = [Scratchpad.temporary() for _ in range(2)]
+pads[0].keep(b"what a tool said")
+print(pads[0].directory, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_left_goes_with_the_next_start_and_what_a_living_one_has_stays(tmp_path: Path):
+    def started() -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-c", TEMPORARY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parents[1], env=os.environ | {"TMPDIR": str(tmp_path)},
+        )  # fmt: skip
+
+    def folder_of(program: "subprocess.Popen[str]") -> Path:
+        assert program.stdout is not None
+        return Path(program.stdout.readline().strip())
+
+    (tmp_path / "scratchy-mine.pad").mkdir()  # none of ours: it has no lock
+    with started() as killed, started() as living:
+        left, kept = folder_of(killed), folder_of(living)
+        assert left.parent == kept.parent == tmp_path and left.stat().st_mode & 0o777 == 0o700
+        killed.kill()
+        killed.wait()
+        assert left.exists()
+        with started() as last:
+            own = folder_of(last)
+            assert not left.exists() and len(list(kept.iterdir())) == 3
+            last.communicate()
+        living.communicate()
+    assert not own.exists() and [path.name for path in tmp_path.iterdir()] == ["scratchy-mine.pad"]

@@ -67,9 +67,4 @@ def open_scratchpad(store: "Store") -> "Scratchpad":
     folder: Path | None = getattr(store, "folder", None)
     if folder is not None:
         return Scratchpad(Path(folder) / ".blobs")
-    import atexit
-    from tempfile import mkdtemp
-
-    scratchpad = Scratchpad(mkdtemp(prefix="scratchy-"))
-    atexit.register(scratchpad.remove_folder)
-    return scratchpad
+    return Scratchpad.temporary()
