@@ -10,6 +10,8 @@ from typing import NamedTuple
 _STARTS = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF87a", "gif"), (b"GIF89a", "gif"))
 _STANDALONE = {0x01, *range(0xD0, 0xD8)}  # JPEG markers without a length
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # SOF0 … SOF15
+_PNG_SAMPLES = {2: 3, 4: 2, 6: 4}  # of a pixel, by the header's colour type; else one
+_DEFLATE = 1032  # no byte of it can stand for more
 
 
 class Picture(NamedTuple):
@@ -42,16 +44,21 @@ def picture_of(data: bytes) -> Picture:
 
 
 def _png(data: bytes) -> tuple[int, int]:
-    at, length = 8, -1
-    while data[at + 4 : at + 8] != b"IEND":
-        length = _number(data, at, 4)
-        if at == 8 and (data[12:16] != b"IHDR" or length != 13 or zlib.crc32(data[12:29]) != _number(data, 29, 4)):
+    at, packed, last = 8, 0, b""
+    while last != b"IEND":
+        length, last = _number(data, at, 4), data[at + 4 : at + 8]
+        if at == 8 and (last != b"IHDR" or length != 13):
             raise ValueError("a damaged PNG image (its header does not add up)")
-        at += 12 + length
-        if at + 8 > len(data):
-            raise IndexError
-    _number(data, at + 8, 4)
-    return _number(data, 16, 4), _number(data, 20, 4)
+        end = at + 8 + length
+        if last[:1].isupper() and zlib.crc32(data[at + 4 : end]) != _number(data, end, 4):  # what must be understood
+            raise ValueError(f"a damaged PNG image (its {'header' if at == 8 else 'content'} does not add up)")
+        packed += length if last == b"IDAT" else 0
+        at = end + 4
+    width, height = _number(data, 16, 4), _number(data, 20, 4)
+    bits = max(data[24], 1) * _PNG_SAMPLES.get(data[25], 1)
+    if width * height * bits // 8 > packed * _DEFLATE:
+        raise ValueError(f"a damaged PNG image (it holds less than its {width}×{height} pixels)")
+    return width, height
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 """What pictures' own bytes tell, and images in lines and messages."""
 
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,27 @@ def test_a_header_that_does_not_add_up_is_damaged():
         picture_of(gif(0, 7))
     with pytest.raises(ValueError, match="damaged JPEG"):
         picture_of(b"\xff\xd8\xff\xda\0\x02\xff\xd9")
+
+
+def test_a_png_is_damaged_that_cannot_hold_the_pixels_it_tells_of():
+    whole = png(2000, 2000)
+    assert picture_of(whole)[1:] == (2000, 2000)
+    for size in (2**31 - 1, 100_000):
+        header = b"IHDR" + size.to_bytes(4, "big") * 2 + whole[24:29]
+        with pytest.raises(ValueError, match=r"damaged PNG image \(it holds less than its"):
+            picture_of(whole[:12] + header + zlib.crc32(header).to_bytes(4, "big") + whole[33:])
+    none = whole[: whole.index(b"IDAT") - 4] + whole[whole.index(b"IEND") - 4 :]
+    with pytest.raises(ValueError, match="damaged PNG"):
+        picture_of(none)
+
+
+def test_a_png_whose_pixels_were_changed_is_damaged_other_parts_do_not_matter():
+    whole = bytearray(png(40, 40, padding=10))
+    whole[whole.index(b"prVt") + 5] ^= 1
+    assert picture_of(bytes(whole))[1:] == (40, 40)
+    whole[whole.index(b"IDAT") + 9] ^= 1
+    with pytest.raises(ValueError, match="its content does not add up"):
+        picture_of(bytes(whole))
 
 
 @given(
