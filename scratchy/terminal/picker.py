@@ -22,7 +22,7 @@ from scratchy.sessions.desk import Desk
 from scratchy.sessions.finding import Finder
 from scratchy.sessions.manager import SessionManager
 from scratchy.sessions.naming import change_tags, changed_tags, tags_in, with_tags
-from scratchy.terminal.frames import open_output, style
+from scratchy.terminal.frames import open_input, open_output, style
 from scratchy.terminal.lines import error, notice
 from scratchy.terminal.menu import Menu, choose, shown
 from scratchy.terminal.pasting import watch_pastes
@@ -63,7 +63,8 @@ async def picked(manager: SessionManager, folder: str) -> str | None:
 
     app: Application[None]
     menu = Menu(rows, space, lambda: app.invalidate())
-    app = Application(layout=Layout(menu.container, menu.focus), style=style(), output=output, erase_when_done=True)
+    layout = Layout(menu.container, menu.focus)
+    app = Application(layout=layout, style=style(), input=open_input(), output=output, erase_when_done=True)
     quick_escape(app)
     watch_pastes(app)
     deeds = Deeds(menu, rows, manager, None)

@@ -341,6 +341,25 @@ def test_killed_while_it_is_open_nothing_is_lost_and_nothing_is_left_behind(desk
     assert desk.home.load("alpha") is not None and desk.sessions.trash() == []
 
 
+def test_before_a_session_is_open_it_reads_every_locale_and_gets_out_of_a_paste_that_was_cut(desk: Desk) -> None:
+    desk.session("alpha", "x", "y", title="\u6f22\u5b57")
+    desk.session("beta", "x", "y")
+    bare = {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    desk.home.env |= bare
+    with desk.start("-r") as terminal:
+        terminal.wait_for("2 of 2")
+        terminal.send("\u6f22")
+        terminal.wait_for("1 of 2")
+        terminal.send("\x1b[200~cut")
+
+        def left() -> bool:
+            terminal.read(0.7)
+            terminal.send(CTRL_C)
+            return not terminal.alive()
+
+        terminal.wait_for(left)
+
+
 def test_bare_resume_at_the_start_picks_first_and_esc_makes_nothing(desk: Desk) -> None:
     desk.session("alpha", "old question", "old answer")
     desk.session("beta", "x", "y")
