@@ -24,6 +24,8 @@ _SECRET_NAMES = (
     ".npmrc", ".pypirc", ".git-credentials", ".vault-token", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519",
     "id_ecdsa_sk", "id_ed25519_sk", "*.pem", "*.key", "*.p12", "*.pfx", "*.ppk", "*.jks", "*.keystore", "*.kdbx",
     "*.keytab", "*.gpg", "*.asc", "credentials", "credentials.json", "credentials.toml", "service-account*.json",
+    "secrets.json", "secrets.toml", "secrets.yaml", "secrets.yml", "tokens.json",
+    "id_rsa_*", "id_dsa_*", "id_ecdsa_*", "id_ed25519_*",
 )  # fmt: skip
 _HARMLESS_NAMES = frozenset((".env.example", ".env.sample", ".env.template", ".env.dist", "known_hosts"))
 _SECRET_FOLDERS = (".ssh", ".gnupg", ".aws", ".azure", ".password-store", "gcloud", "keyrings")

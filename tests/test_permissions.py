@@ -123,3 +123,15 @@ def test_a_damaged_list_trusts_nothing(tmp_path: Path, damage: bytes):
     assert not Trust(tmp_path).trusted(tmp_path / "a", b"a")
     Trust(tmp_path).trust(tmp_path / "a", b"a")
     assert Trust(tmp_path).trusted(tmp_path / "a", b"a")
+
+
+@pytest.mark.parametrize(
+    "name", [".env\u200b", "\u2060.env", "i\u00add_rsa", "id_rsa_work", "secrets.yml", "Secrets.YAML", "tokens.json"]
+)
+def test_names_that_look_like_a_secrets_and_usual_names_of_secrets_are_judged_so(name: str):
+    assert is_secret(Path("/work") / name)
+
+
+@pytest.mark.parametrize("name", ["secrets.py", "tokens.py", "tokenizer.json", "id.txt", "env.py", "\u200bnotes.md"])
+def test_names_beside_them_are_not(name: str):
+    assert not is_secret(Path("/work") / name)
