@@ -186,10 +186,7 @@ def _bind_typing(screen: Screen, actions: Actions, pastes: Pastes) -> None:
 
     @screen.keys.add("!", filter=typing & first & (~vi_mode | vi_insert_mode))
     def _(event: KeyPressEvent) -> None:
-        if screen.alone or screen.buffer.is_shell:
-            screen.buffer.type_mark()
-        else:  # many keys at once are no typing: a paste that the terminal does not mark
-            screen.buffer.insert_text("!")
+        screen.buffer.type_mark()
 
     @screen.keys.add(Keys.Ignore)
     def _(event: KeyPressEvent) -> None:
