@@ -98,9 +98,9 @@ def test_the_keys_that_are_ours(columns: int, tmp_path: Path) -> None:
         terminal.wait_for(lambda: terminal.line() == "[default] accept-edits You: a")
         terminal.send("\x1b[Z\x1b[Z")
         stands(terminal, "a")
-        for key in ("\x07", "\x18\x05"):
-            terminal.send("\x15x" + key)
-            stands(terminal, "xedited")
+        for letter, key in (("x", "\x07"), ("y", "\x18\x05")):
+            terminal.send(f"\x15{letter}{key}")
+            stands(terminal, f"{letter}edited")
         terminal.send("\x15/editor from \r")
         terminal.wait_for(lambda: terminal.prompt().split("\n")[0] == "from edited")
         terminal.send("\x0c")
