@@ -316,7 +316,7 @@ def test_children_get_a_key_variable_only_where_the_person_passes_it(home, passe
     assert f"groq: {size}" in results[0] and f"py: {size} False" in results[1]
 
 
-# -- what strangers did
+# -- misuse
 
 
 def test_a_file_cannot_write_rows_of_the_list(home):
