@@ -3,12 +3,14 @@
 Also here what one shot (oneshot.py) and the pipe (pipe.py) share: notes on stderr. Not here: what is shown on stdout.
 """
 
+import asyncio
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -42,6 +44,14 @@ class Ended(NamedTuple):
     code: int
     error: str | None = None
     told: bool = False
+
+
+def watch_signals(stop: Callable[[int], None]) -> None:
+    """`stop` is called with the number of each signal that asks a program to end."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        with suppress(NotImplementedError):  # Windows' loop has no such handlers
+            loop.add_signal_handler(number, stop, number)
 
 
 async def run_turn(desk: Desk, line: str, report: Report, show: Callable[[Event], Awaitable[None]]) -> Ended:

@@ -7,14 +7,13 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import suppress
 
 from scratchy.core.events import ApprovalRequested, Event
 from scratchy.core.ports import Approval
 from scratchy.core.text import clean
 from scratchy.sessions.desk import Desk
 from scratchy.terminal.alive import ASKING, Alive
-from scratchy.terminal.answering import FAILED, WRONG_USAGE, Ended, not_typed, note, note_event, run_turn
+from scratchy.terminal.answering import FAILED, WRONG_USAGE, Ended, not_typed, note, note_event, run_turn, watch_signals
 from scratchy.terminal.asking import ask, nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LONGEST, LineInput
@@ -41,7 +40,7 @@ class _OneShot:
         self._stopped_by = 0
 
     async def run(self, prompt: str) -> int:
-        self._watch_signals()
+        watch_signals(self._stop)
         self._task = asyncio.ensure_future(self._answer(prompt))
         try:
             return (await self._task).code
@@ -106,12 +105,6 @@ class _OneShot:
         if self._format == "stream-json" and ended.error:
             await tell(self._out, error_row(desk.conversation.session_id if desk else None, ended.error, ended.code))
         await tell(self._out, self._report.row(desk, ended.code, ended.error))
-
-    def _watch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            with suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._stop, number)
 
     def _stop(self, number: int) -> None:
         """A second one ends what the first one still waits for; what is being stored is stored all the same."""

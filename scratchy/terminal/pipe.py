@@ -15,7 +15,7 @@ from typing import Any, cast
 from scratchy.core.events import ApprovalRequested, Event
 from scratchy.core.ports import Approval
 from scratchy.sessions.desk import Desk
-from scratchy.terminal.answering import DONE, FAILED, WRONG_USAGE, Ended, not_typed, note, run_turn
+from scratchy.terminal.answering import DONE, FAILED, WRONG_USAGE, Ended, not_typed, note, run_turn, watch_signals
 from scratchy.terminal.asking import nobody
 from scratchy.terminal.boot import Boot
 from scratchy.terminal.input import LONGEST, LineInput, LineTooLong
@@ -58,7 +58,7 @@ class _Pipe:
         desk.approve = self._approve
         not_typed(desk)
         note(f"Session: {desk.conversation.session_id}")
-        self._watch_signals()
+        watch_signals(self._stop)
         reading: asyncio.Task[None] | None = None
         try:
             await tell(self._out, await session_row(desk))
@@ -202,12 +202,6 @@ class _Pipe:
         answer.set_result(Approval(allowed, always=allowed and always and scoped, message=message))
 
     # -- signals
-
-    def _watch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            with suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._stop, number)
 
     def _stop(self, number: int) -> None:
         self._stopped_by = self._stopped_by or number
